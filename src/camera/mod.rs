@@ -1,0 +1,1 @@
+//! Frames whose exposure lies in a given span of time.

@@ -1,0 +1,26 @@
+//! The `moonlapse` command: one file per subcommand, each with its arguments and a `run`.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Stabilised timelapses for 3D printers that run Klipper.
+#[derive(Debug, Parser)]
+#[command(name = "moonlapse", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+impl Cli {
+    /// Runs the subcommand and says how it went.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        match self.command {}
+    }
+}

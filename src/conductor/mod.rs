@@ -1,0 +1,1 @@
+//! One print from its first to its last frame.

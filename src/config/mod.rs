@@ -1,0 +1,1 @@
+//! The `[timelapse]` section of `moonraker.conf` and the settings of the UIs.

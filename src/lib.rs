@@ -1,0 +1,37 @@
+//! Moonlapse: stabilised timelapses for 3D printers that run Klipper.
+//!
+//! The agent (`moonlapse run`) connects to Moonraker, follows the print, takes a frame whenever the head stands at its
+//! park position, and leaves a film when the print ends. `docs/ARCHITECTURE.md` has the map and the invariants.
+//!
+//! # Layout
+//!
+//! A module depends only on modules below it in this list.
+//!
+//! * [`cli`]: the `moonlapse` command, one file per subcommand.
+//! * [`agent`]: wires everything together; lifecycle, reconnects, shutdown.
+//! * [`conductor`]: one print from its first to its last frame.
+//! * [`planner`]: where in a G-code file the frames are best taken. Pure.
+//! * [`stabilize`]: where the head goes for a frame. Pure.
+//! * [`printer`]: the live state of the printer, rebuilt from Moonraker's subscriptions.
+//! * [`render`]: films from frames, with `ffmpeg`.
+//! * [`session`]: the durable store of frames, one folder per print.
+//! * [`camera`]: frames whose exposure lies in a given span of time.
+//! * [`gcode`]: parser, position and extruder state, layers, slicer features. Pure.
+//! * [`moonraker`]: JSON-RPC over unix socket or websocket.
+//! * [`config`]: the `[timelapse]` section and the settings of the UIs.
+//! * [`clock`]: monotonic and wall time, real or simulated.
+#![forbid(unsafe_code)]
+
+pub mod agent;
+pub mod camera;
+pub mod cli;
+pub mod clock;
+pub mod conductor;
+pub mod config;
+pub mod gcode;
+pub mod moonraker;
+pub mod planner;
+pub mod printer;
+pub mod render;
+pub mod session;
+pub mod stabilize;

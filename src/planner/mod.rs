@@ -1,0 +1,1 @@
+//! Where in a G-code file the frames are best taken: pure.

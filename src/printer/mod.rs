@@ -1,0 +1,1 @@
+//! The live state of the printer, rebuilt from Moonraker's subscriptions.

@@ -1,0 +1,1 @@
+//! Films from frames, with `ffmpeg`.

@@ -1,0 +1,1 @@
+//! The durable store of frames: one folder per print, an SQLite journal.

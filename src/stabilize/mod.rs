@@ -1,0 +1,1 @@
+//! Where the head goes for a frame: pure.

@@ -1,0 +1,13 @@
+//! A printer for tests: real Klipper host and real Moonraker around a virtual MCU and a virtual camera.
+//!
+//! # Layout
+//!
+//! * [`machine`]: what the virtual machine does, as its camera sees it.
+//! * [`mcu`]: a virtual MCU that speaks Klipper's serial protocol on a pty and counts steps into true positions.
+//! * [`camera`]: a virtual webcam server that draws the machine as it truly stands at exposure time.
+//! * [`host`]: the real Klipper host and Moonraker around them, and a driver for tests.
+
+pub mod camera;
+pub mod host;
+pub mod machine;
+pub mod mcu;
