@@ -122,7 +122,7 @@ mod tests {
     fn full_power_covers_63_percent_of_the_way_in_a_time_constant() {
         let mut output = Output::new(0, 1, 1.0, 0.0, 0, 0);
         let t = body().temperature(20 * SECOND, Some(&mut output));
-        assert!((t - (23.0 + 800.0 * 0.632_12)).abs() < 0.01, "{t}");
+        assert!((t - (23.0 + 500.0 * 0.632_12)).abs() < 0.01, "{t}");
     }
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
         direct.heat(SECOND, 0.0);
         direct.heat(2 * SECOND, 1.0);
         assert!((queued.temperature - direct.temperature).abs() < 1e-9);
-        assert!(queued.temperature > 60.0);
+        assert!(queued.temperature > 45.0);
     }
 
     #[test]
