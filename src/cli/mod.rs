@@ -1,5 +1,9 @@
 //! The `moonlapse` command: one file per subcommand, each with its arguments and a `run`.
 
+mod check;
+pub mod paths;
+pub mod schema;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -15,12 +19,18 @@ pub struct Cli {
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Check(check::Check),
+    Schema(schema::Schema),
+}
 
 impl Cli {
     /// Runs the subcommand and says how it went.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        match self.command {}
+        match self.command {
+            Command::Check(check) => check.run(),
+            Command::Schema(schema) => schema.run(),
+        }
     }
 }
