@@ -163,17 +163,22 @@ class SettingsForTheAgent(MoonrakerTest):
         self.assertIn("enabled", settings)
         self.assertEqual([], settings["blockedsettings"])
 
-    async def test_many_key_strokes_reach_it_as_one_message(self) -> None:
+    async def test_many_key_strokes_reach_it_as_few_messages(self) -> None:
         async with self.browser() as browser, self.agent() as agent:
+            # More than the agent is told of, however slow the machine is.
+            strokes = [browser.call(POST, park_custom_pos_x=str(n)) for n in range(1, 31)]
+            await asyncio.gather(*strokes)
+            await browser.call(POST, park_custom_pos_x="400")
             received = []
-            for strokes, meant in ((("4", "41", "412"), 412.0), (("5",), 5.0), (("6",), 6.0)):
-                for typed in strokes:
-                    await browser.call(POST, park_custom_pos_x=typed)
-                while meant not in received:
-                    changed = await agent.next("timelapse.settings_changed")
-                    self.assertIn("output_path", changed["settings"])
-                    received.append(changed["settings"]["park_custom_pos_x"])
-        self.assertEqual([412.0, 5.0, 6.0], received)
+            while 400.0 not in received:
+                changed = await agent.next("timelapse.settings_changed")
+                self.assertIn("output_path", changed["settings"])
+                received.append(changed["settings"]["park_custom_pos_x"])
+            await browser.call(POST, park_custom_pos_x="500")
+            while 500.0 not in received:
+                changed = await agent.next("timelapse.settings_changed")
+                received.append(changed["settings"]["park_custom_pos_x"])
+        self.assertLess(len(received), len(strokes) / 2)
 
     async def test_a_restored_backup_reaches_it(self) -> None:
         async with self.browser() as browser, self.agent() as agent:

@@ -8,7 +8,9 @@ import urllib.request
 from .harness import REPOSITORY, MoonrakerTest
 
 # What the component's reader of the schema knows.
-KNOWN_KEYWORDS = {"type", "enum", "minimum", "maximum", "default", "description", "x-scope"}
+KNOWN_KEYWORDS = {
+    *("type", "enum", "minimum", "maximum", "default", "description", "x-scope", "x-unit")
+}
 
 
 class Loading(MoonrakerTest):
@@ -104,7 +106,7 @@ no_such_option: 1
             ("mode", "'sometimes'", "one of layermacro, hyperlapse", "'layermacro' instead"),
             ("enabled", "'perhaps'", "True or False"),
             ("output_framerate", "'0'", "from 1 to"),
-            ("park_time", "'nan'", "a number of at least 0"),
+            ("park_time", "'nan'", "a number from 0 to"),
             ("constant_rate_factor", "'23.5'", "a whole number from 0 to 51"),
             ("output_path", "'films'", "absolute path", "'~/timelapse/' instead"),
             ("frame_path", "'/dev/null/frames'", "absolute path", "instead"),
@@ -143,6 +145,6 @@ class Schema(MoonrakerTest):
         self.assertEqual("object", schema["type"])
         for name, option in schema["properties"].items():
             with self.subTest(name):
-                self.assertLessEqual(set(option), KNOWN_KEYWORDS | {"format"})
+                self.assertLessEqual(set(option), KNOWN_KEYWORDS)
                 self.assertIn("default", option)
                 self.assertIn(option["x-scope"], ("ui", "conf", "readonly"))
