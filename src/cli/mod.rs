@@ -1,5 +1,8 @@
 //! The `moonlapse` command: one file per subcommand, each with its arguments and a `run`.
 
+mod render;
+mod sessions;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -15,12 +18,18 @@ pub struct Cli {
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Render(Box<render::Render>),
+    Sessions(sessions::Sessions),
+}
 
 impl Cli {
     /// Runs the subcommand and says how it went.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        match self.command {}
+        match self.command {
+            Command::Render(command) => command.run(),
+            Command::Sessions(command) => command.run(),
+        }
     }
 }

@@ -1,11 +1,15 @@
 //! What a film shall look like.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::RenderError;
 
-/// The settings of moonraker-timelapse that shape a film, with its defaults and meanings.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// The settings of moonraker-timelapse that shape a film, with its names, defaults and meanings.
+///
+/// Read from the snapshot of all settings that a session keeps, with other keys left aside, it gives the film's own
+/// settings back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct FilmSettings {
     /// Quality of x264: 0 (lossless) to 51 (worst).
     pub constant_rate_factor: u32,

@@ -1,0 +1,167 @@
+//! `moonlapse sessions`.
+
+use std::env;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::session::{SessionSummary, Store, StoreError};
+
+/// List the stored prints: their frames, misses, sizes and films.
+///
+/// Every print is a session: a folder of frames that stays until it is deleted, whether a film was made from it or not.
+/// `moonlapse render` makes a film from any of them. The list can be shown while the agent runs.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  moonlapse sessions                   the newest first
+  moonlapse sessions --json            everything that is known, for scripts
+  moonlapse sessions --data-path /home/pi/printer_2_data")]
+pub(super) struct Sessions {
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Where the frame store is.
+#[derive(Debug, Args)]
+pub(super) struct StoreArgs {
+    /// Moonraker's data folder; the frames are in `moonlapse` below it.
+    #[arg(long, value_name = "DIR", default_value = "~/printer_data", env = "MOONLAPSE_DATA_PATH")]
+    data_path: PathBuf,
+}
+
+impl StoreArgs {
+    /// Opens the store beside the agent. A store that is not there is an error, and is not created.
+    pub(super) fn open(&self) -> Result<Store, String> {
+        let dir = expand_home(&self.data_path).join("moonlapse");
+        if !dir.is_dir() {
+            let dir = dir.display();
+            return Err(format!("There is no frame store at {dir}: name Moonraker's data folder with --data-path"));
+        }
+        Store::attach(dir).map_err(|error: StoreError| error.to_string())
+    }
+}
+
+impl Sessions {
+    pub(super) fn run(self) -> ExitCode {
+        match self.list() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(message) => {
+                eprintln!("{message}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    fn list(&self) -> Result<(), String> {
+        let sessions = self.store.open()?.list().map_err(|error| error.to_string())?;
+        let text = if self.json {
+            serde_json::to_string_pretty(&sessions).map_err(|error| error.to_string())?
+        } else if sessions.is_empty() {
+            "No sessions yet: the next print makes one.".to_owned()
+        } else {
+            table(&sessions)
+        };
+        match writeln!(io::stdout(), "{}", text.trim_end()) {
+            // `moonlapse sessions | head`
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Columns as wide as their widest value, numbers to the right.
+fn table(sessions: &[SessionSummary]) -> String {
+    const NUMBERS: [bool; 7] = [false, false, false, true, true, true, true];
+    let header = ["SESSION", "FILE", "OUTCOME", "FRAMES", "MISSES", "SIZE", "FILMS"].map(str::to_owned);
+    let rows: Vec<[String; 7]> = std::iter::once(header).chain(sessions.iter().map(row)).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..NUMBERS.len()).map(width).collect();
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for ((value, &width), number) in row.iter().zip(&widths).zip(NUMBERS) {
+            let cell = if number { format!("{value:>width$}  ") } else { format!("{value:<width$}  ") };
+            line.push_str(&cell);
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn row(summary: &SessionSummary) -> [String; 7] {
+    let SessionSummary { session, frames, lost, misses, bytes, films } = summary;
+    let frames = if *lost == 0 { frames.to_string() } else { format!("{frames} ({lost} lost)") };
+    [
+        session.id.to_string(),
+        if session.print_file.is_empty() { "-".to_owned() } else { session.print_file.clone() },
+        session.outcome.as_str().to_owned(),
+        frames,
+        misses.to_string(),
+        size(*bytes),
+        films.len().to_string(),
+    ]
+}
+
+/// `18.3 MiB`.
+pub(super) fn size(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    let mut unit = "B";
+    for larger in ["KiB", "MiB", "GiB", "TiB"] {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        unit = larger;
+    }
+    if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") }
+}
+
+/// Shells expand `~` only at the beginning of a word, so defaults and `--x=~/y` need it here.
+pub(super) fn expand_home(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), env::home_dir()) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{Outcome, Session, SessionId};
+
+    #[test]
+    fn the_table_lines_up() {
+        let summary = |id: &str, file: &str, frames, lost, bytes| SessionSummary {
+            session: Session {
+                id: SessionId::parse(id).unwrap(),
+                print_file: file.into(),
+                job_id: None,
+                started_at: jiff::Timestamp::UNIX_EPOCH,
+                ended_at: None,
+                outcome: Outcome::Complete,
+                camera: None,
+                settings: serde_json::Value::Null,
+            },
+            frames,
+            lost,
+            misses: 2,
+            bytes,
+            films: vec![],
+        };
+        let sessions = [
+            summary("20261123-153042_schlüssel", "parts/schlüssel.gcode", 1200, 0, 3_500_000_000),
+            summary("20261123-093000_benchy", "", 7, 1, 900),
+        ];
+        insta::assert_snapshot!(table(&sessions), @r"
+        SESSION                    FILE                   OUTCOME       FRAMES  MISSES     SIZE  FILMS
+        20261123-153042_schlüssel  parts/schlüssel.gcode  complete        1200       2  3.3 GiB      0
+        20261123-093000_benchy     -                      complete  7 (1 lost)       2    900 B      0
+        ");
+    }
+}
