@@ -1,6 +1,9 @@
 //! The `moonlapse` command: one file per subcommand, each with its arguments and a `run`.
 
+mod check;
+pub mod paths;
 mod render;
+pub mod schema;
 mod sessions;
 
 use std::process::ExitCode;
@@ -19,7 +22,9 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(check::Check),
     Render(Box<render::Render>),
+    Schema(schema::Schema),
     Sessions(sessions::Sessions),
 }
 
@@ -28,7 +33,9 @@ impl Cli {
     #[must_use]
     pub fn run(self) -> ExitCode {
         match self.command {
+            Command::Check(check) => check.run(),
             Command::Render(command) => command.run(),
+            Command::Schema(schema) => schema.run(),
             Command::Sessions(command) => command.run(),
         }
     }
