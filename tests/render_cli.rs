@@ -13,7 +13,7 @@ fn moonlapse(data_path: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_moonlapse"))
         .args(args)
         .env("MOONLAPSE_DATA_PATH", data_path)
-        .env("MOONLAPSE_OUTPUT", data_path.join("films"))
+        .env("HOME", data_path)
         .output()
         .unwrap()
 }
@@ -33,6 +33,8 @@ fn session(data_path: &Path) -> (Store, Session) {
         .arg(data_path.join("%d.jpg"))
         .status();
     assert!(made.unwrap().success());
+    fs::create_dir(data_path.join("config")).unwrap();
+    fs::write(data_path.join("config/moonraker.conf"), "[timelapse]\noutput_path: ~/films\n").unwrap();
     let mut store = Store::open(data_path.join("moonlapse")).unwrap();
     let settings = json!({"output_framerate": 25, "duplicatelastframe": 0, "parkhead": true});
     let new = NewSession { print_file: "benchy.gcode".into(), settings, ..NewSession::default() };
@@ -46,7 +48,7 @@ fn session(data_path: &Path) -> (Store, Session) {
 }
 
 #[test]
-fn a_film_is_made_as_set_and_noted_while_the_agent_holds_the_store() {
+fn a_film_is_made_as_set_where_set_and_noted_while_the_agent_holds_the_store() {
     let dir = tempfile::tempdir().unwrap();
     let (store, session) = session(dir.path());
     let output = moonlapse(dir.path(), &["render", "latest"]);

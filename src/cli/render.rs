@@ -8,7 +8,9 @@ use clap::Args;
 use jiff::Zoned;
 use tokio_util::sync::CancellationToken;
 
-use super::sessions::{StoreArgs, expand_home, size};
+use super::paths::expand_home;
+use super::sessions::{StoreArgs, size};
+use crate::config::Settings;
 use crate::render::{self, ArchiveRequest, Film, FilmRequest, FilmSettings, Progress, RenderError, Tools};
 use crate::session::{Session, Store};
 
@@ -34,18 +36,15 @@ pub(super) struct Render {
     session: String,
     #[command(flatten)]
     store: StoreArgs,
-    /// Folder of the films.
-    #[arg(long, short, value_name = "DIR", default_value = "~/timelapse", env = "MOONLAPSE_OUTPUT")]
-    output: PathBuf,
+    /// Folder of the film; `output_path` of moonraker.conf unless given.
+    #[arg(long, short, value_name = "FOLDER")]
+    output: Option<String>,
     /// Write the frames and what is known about them into a zip, instead of a film.
     #[arg(long)]
     zip: bool,
-    /// The ffmpeg to use.
-    #[arg(long, value_name = "PROGRAM", default_value = "ffmpeg")]
-    ffmpeg: PathBuf,
-    /// The ffprobe to use; without one, ffmpeg checks its own films.
-    #[arg(long, value_name = "PROGRAM", default_value = "ffprobe")]
-    ffprobe: PathBuf,
+    /// The ffmpeg to use, with the ffprobe beside it; `ffmpeg_binary_path` of moonraker.conf unless given.
+    #[arg(long, value_name = "PROGRAM")]
+    ffmpeg: Option<String>,
     #[command(flatten)]
     film: FilmArgs,
 }
@@ -129,11 +128,12 @@ impl Render {
     }
 
     fn make(self) -> Result<(), Failure> {
-        let mut store = self.store.open()?;
+        let installed = self.store.settings()?;
+        let mut store = self.store.open(&installed)?;
         let session = store.find(&self.session)?;
-        let mut settings = settings_of(&session);
+        let mut settings = settings_of(&session, &installed);
         self.film.apply(&mut settings);
-        let output_dir = expand_home(&self.output);
+        let output_dir = expand_home(self.output.as_deref().unwrap_or(&installed.output_path));
         // A worker thread, so that Ctrl-C is seen while this one writes a zip.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let cancel = runtime.block_on(cancelled_by_ctrl_c());
@@ -141,7 +141,7 @@ impl Render {
             return zip(&store, session, output_dir, settings.time_format_code, &cancel);
         }
         let frames = store.frames(&session.id)?.into_iter().map(|frame| frame.path).collect();
-        let tools = Tools { ffmpeg: self.ffmpeg, ffprobe: self.ffprobe, ..Tools::default() };
+        let tools = Tools::with_ffmpeg(expand_home(self.ffmpeg.as_deref().unwrap_or(&installed.ffmpeg_binary_path)));
         let made_at = Zoned::now();
         let finished_at = made_at.timestamp();
         let print_file = session.print_file.clone();
@@ -156,14 +156,14 @@ impl Render {
     }
 }
 
-/// The film settings in the session's snapshot, or the defaults when there is none.
-fn settings_of(session: &Session) -> FilmSettings {
+/// The film settings in the session's snapshot; where there is none, those in force.
+fn settings_of(session: &Session, installed: &Settings) -> FilmSettings {
     if session.settings.is_null() {
-        return FilmSettings::default();
+        return installed.into();
     }
     serde_json::from_value(session.settings.clone()).unwrap_or_else(|error| {
-        eprintln!("The settings stored with the session cannot be used ({error}), the defaults are.");
-        FilmSettings::default()
+        eprintln!("The settings stored with the session cannot be used ({error}), the present ones are.");
+        installed.into()
     })
 }
 

@@ -1,12 +1,12 @@
 //! `moonlapse sessions`.
 
-use std::env;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
+use super::paths::{DataPath, expand_home};
+use crate::config::{Layer, Settings, merge, read_moonraker_conf};
 use crate::session::{SessionSummary, Store, StoreError};
 
 /// List the stored prints: their frames, misses, sizes and films.
@@ -29,15 +29,29 @@ pub(super) struct Sessions {
 /// Where the frame store is.
 #[derive(Debug, Args)]
 pub(super) struct StoreArgs {
-    /// Moonraker's data folder; the frames are in `moonlapse` below it.
-    #[arg(long, value_name = "DIR", default_value = "~/printer_data", env = "MOONLAPSE_DATA_PATH")]
-    data_path: PathBuf,
+    #[command(flatten)]
+    data: DataPath,
+    /// The frame store, when it is neither `moonlapse` in the data folder nor at `session_path` of moonraker.conf.
+    #[arg(long, value_name = "FOLDER")]
+    store: Option<String>,
 }
 
 impl StoreArgs {
+    /// The settings of moonraker.conf and the environment; without a readable moonraker.conf those of the environment.
+    pub(super) fn settings(&self) -> Result<Settings, String> {
+        let file = read_moonraker_conf(&self.data.moonraker_conf()).ok();
+        let environment = Layer::environment(std::env::vars());
+        let merged = merge(file.iter().chain([&environment])).map_err(|error| error.to_string())?;
+        Ok(merged.settings)
+    }
+
     /// Opens the store beside the agent. A store that is not there is an error, and is not created.
-    pub(super) fn open(&self) -> Result<Store, String> {
-        let dir = expand_home(&self.data_path).join("moonlapse");
+    pub(super) fn open(&self, settings: &Settings) -> Result<Store, String> {
+        let dir = match (&self.store, settings.session_path.as_str()) {
+            (Some(store), _) => expand_home(store),
+            (None, "") => self.data.store(),
+            (None, session_path) => expand_home(session_path),
+        };
         if !dir.is_dir() {
             let dir = dir.display();
             return Err(format!("There is no frame store at {dir}: name Moonraker's data folder with --data-path"));
@@ -58,7 +72,7 @@ impl Sessions {
     }
 
     fn list(&self) -> Result<(), String> {
-        let sessions = self.store.open()?.list().map_err(|error| error.to_string())?;
+        let sessions = self.store.open(&self.store.settings()?)?.list().map_err(|error| error.to_string())?;
         let text = if self.json {
             serde_json::to_string_pretty(&sessions).map_err(|error| error.to_string())?
         } else if sessions.is_empty() {
@@ -120,14 +134,6 @@ pub(super) fn size(bytes: u64) -> String {
         unit = larger;
     }
     if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") }
-}
-
-/// Shells expand `~` only at the beginning of a word, so defaults and `--x=~/y` need it here.
-pub(super) fn expand_home(path: &Path) -> PathBuf {
-    match (path.strip_prefix("~"), env::home_dir()) {
-        (Ok(rest), Some(home)) => home.join(rest),
-        _ => path.to_owned(),
-    }
 }
 
 #[cfg(test)]
