@@ -98,6 +98,24 @@ fn sessions_are_listed_for_people_and_for_scripts() {
 }
 
 #[test]
+fn a_session_is_deleted_by_its_full_name_and_not_while_it_prints() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, ended) = session(dir.path());
+    let printing = store.start(NewSession::default()).unwrap();
+    for (name, answer) in [
+        (&ended.id.as_str()[..10], "There is no session"),
+        ("../config", "There is no session"),
+        (printing.id.as_str(), "is still printing"),
+        (ended.id.as_str(), "deleted: 10 frames"),
+    ] {
+        let output = moonlapse(dir.path(), &["sessions", "--delete", name]);
+        assert!(stderr(&output).contains(answer), "{name}: {}", stderr(&output));
+    }
+    let left: Vec<_> = store.list().unwrap().into_iter().map(|summary| summary.session.id).collect();
+    assert_eq!(left, [printing.id]);
+}
+
+#[test]
 fn mistakes_are_answered_with_a_sentence() {
     let dir = tempfile::tempdir().unwrap();
     let nothing = moonlapse(dir.path(), &["sessions"]);

@@ -264,9 +264,10 @@ fn a_deletion_that_was_cut_short_is_finished() {
 #[test]
 fn folders_that_are_not_ours_are_left_alone() {
     let dir = tempfile::tempdir().unwrap();
-    fs::create_dir_all(dir.path().join("notes/deep")).unwrap();
+    fs::create_dir_all(dir.path().join("notes/frames")).unwrap();
+    fs::write(dir.path().join("notes/frames/000001.jpg"), "no JPEG").unwrap();
     let store = Store::open(dir.path()).unwrap();
-    assert!(dir.path().join("notes/deep").is_dir());
+    assert!(dir.path().join("notes/frames/000001.jpg").is_file());
     assert!(store.list().unwrap().is_empty());
 }
 

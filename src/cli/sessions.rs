@@ -7,9 +7,9 @@ use clap::Args;
 
 use super::paths::{DataPath, expand_home};
 use crate::config::{Layer, Settings, merge, read_moonraker_conf};
-use crate::session::{SessionSummary, Store, StoreError};
+use crate::session::{Outcome, SessionId, SessionSummary, Store, StoreError};
 
-/// List the stored prints: their frames, misses, sizes and films.
+/// List or delete the stored prints: their frames, misses, sizes and films.
 ///
 /// Every print is a session: a folder of frames that stays until it is deleted, whether a film was made from it or not.
 /// `moonlapse render` makes a film from any of them. The list can be shown while the agent runs.
@@ -17,6 +17,8 @@ use crate::session::{SessionSummary, Store, StoreError};
 #[command(after_help = "Examples:
   moonlapse sessions                   the newest first
   moonlapse sessions --json            everything that is known, for scripts
+  moonlapse sessions --delete 20261123-153042_benchy
+                                       frees the space of its frames; its films stay
   moonlapse sessions --data-path /home/pi/printer_2_data")]
 pub(super) struct Sessions {
     #[command(flatten)]
@@ -24,6 +26,9 @@ pub(super) struct Sessions {
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
+    /// Delete this session, by its full name: its frames for ever, not the films made from them.
+    #[arg(long, value_name = "SESSION", conflicts_with = "json")]
+    delete: Option<String>,
 }
 
 /// Where the frame store is.
@@ -62,13 +67,29 @@ impl StoreArgs {
 
 impl Sessions {
     pub(super) fn run(self) -> ExitCode {
-        match self.list() {
+        let done = match &self.delete {
+            Some(name) => self.delete(name),
+            None => self.list(),
+        };
+        match done {
             Ok(()) => ExitCode::SUCCESS,
             Err(message) => {
                 eprintln!("{message}");
                 ExitCode::FAILURE
             }
         }
+    }
+
+    fn delete(&self, name: &str) -> Result<(), String> {
+        let mut store = self.store.open(&self.store.settings()?)?;
+        let id = SessionId::parse(name).ok_or_else(|| StoreError::NoSession { id: name.to_owned() }.to_string())?;
+        let SessionSummary { session, frames, bytes, .. } = store.summary(&id).map_err(|error| error.to_string())?;
+        if session.outcome == Outcome::Printing {
+            return Err(format!("Session {id} is still printing: it can be deleted when the print has ended"));
+        }
+        store.delete(&id).map_err(|error| error.to_string())?;
+        eprintln!("{id} deleted: {frames} frames, {}", size(bytes));
+        Ok(())
     }
 
     fn list(&self) -> Result<(), String> {
@@ -139,7 +160,7 @@ pub(super) fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::{Outcome, Session, SessionId};
+    use crate::session::Session;
 
     #[test]
     fn the_table_lines_up() {
