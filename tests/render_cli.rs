@@ -2,20 +2,24 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use jiff::Timestamp;
+use moonlapse::render::remove_leftovers;
 use moonlapse::session::{FrameMeta, NewSession, Outcome, Session, Store};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
+fn command(data_path: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_moonlapse"));
+    command.args(args).env("MOONLAPSE_DATA_PATH", data_path).env("HOME", data_path);
+    command
+}
+
 fn moonlapse(data_path: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_moonlapse"))
-        .args(args)
-        .env("MOONLAPSE_DATA_PATH", data_path)
-        .env("HOME", data_path)
-        .output()
-        .unwrap()
+    command(data_path, args).output().unwrap()
 }
 
 fn stdout(output: &Output) -> String {
@@ -113,6 +117,38 @@ fn a_session_is_deleted_by_its_full_name_and_not_while_it_prints() {
     }
     let left: Vec<_> = store.list().unwrap().into_iter().map(|summary| summary.session.id).collect();
     assert_eq!(left, [printing.id]);
+}
+
+#[test]
+fn a_render_killed_midway_shows_nothing_and_is_made_up_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_store, _session) = session(dir.path());
+    let pipe = dir.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let slow = dir.path().join("slow-ffmpeg");
+    let script = format!("#!/bin/sh\necho $$ > '{}'\nexec ffmpeg -re \"$@\"\n", pipe.display());
+    fs::write(&slow, script).unwrap();
+    fs::set_permissions(&slow, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut render = command(dir.path(), &["render", "latest", "--repeat-last", "5000", "--ffmpeg"])
+        .arg(&slow)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // The pipe opens when ffmpeg is being started.
+    let ffmpeg: i32 = fs::read_to_string(&pipe).unwrap().trim().parse().unwrap();
+    render.kill().unwrap();
+    render.wait().unwrap();
+    // Under systemd it would go with the agent.
+    kill_process(Pid::from_raw(ffmpeg).unwrap(), Signal::KILL).unwrap();
+    let films = dir.path().join("films");
+    let names = || -> Vec<String> {
+        fs::read_dir(&films).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    assert!(!names().is_empty() && names().iter().all(|name| name.starts_with(".moonlapse-")), "{:?}", names());
+    assert!(remove_leftovers(&films) > 0);
+    assert!(names().is_empty(), "{:?}", names());
+    let again = moonlapse(dir.path(), &["render", "latest"]);
+    assert!(stderr(&again).contains("10 frames, 25 fps, 0.40 s"), "{}", stderr(&again));
 }
 
 #[test]

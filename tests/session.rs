@@ -347,3 +347,10 @@ fn no_acknowledged_frame_is_lost_to_kill_9() {
     assert_eq!(list.len(), 1, "one session, resumed each time");
     assert_eq!(list[0].lost, 0);
 }
+
+#[test]
+fn a_store_can_move_to_the_thread_that_waits_for_the_disk() {
+    fn sendable<T: Send>() {}
+    sendable::<Store>();
+    sendable::<moonlapse::session::Publisher>();
+}
