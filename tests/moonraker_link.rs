@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use moonlapse::clock::Clock;
-use moonlapse::moonraker::{Endpoint, Inbox, Link, LinkError};
+use moonlapse::moonraker::{Body, Endpoint, Inbox, Link, LinkError};
 use serde_json::{Value as Json, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -71,14 +71,33 @@ async fn everything_unasked_arrives_in_order_between_strange_messages() {
     server.write(json!({"jsonrpc": "2.0", "method": "timelapse.render", "params": {}, "id": 5})).await;
     let mut methods = Vec::new();
     for _ in 0..3 {
-        let incoming = inbox.recv().await.unwrap();
-        methods.push(incoming.method);
-        if let Some(to) = incoming.reply_to {
+        let Body::Call { method, reply_to, .. } = inbox.recv().await.unwrap().body else { panic!("an answer") };
+        methods.push(method);
+        if let Some(to) = reply_to {
             link.reply(&to, Ok(json!({"started": true})));
         }
     }
     assert_eq!(methods, ["notify_status_update", "timelapse_newframe", "timelapse.render"]);
     assert_eq!(server.read().await, json!({"jsonrpc": "2.0", "id": 5, "result": {"started": true}}));
+}
+
+#[tokio::test]
+async fn an_answer_in_order_keeps_its_place_between_notifications() {
+    let dir = tempfile::tempdir().unwrap();
+    let (link, mut inbox, mut server) = linked(dir.path()).await;
+    let asked = link.ask("printer.objects.subscribe", &json!({"objects": {}})).unwrap();
+    let id = server.read().await["id"].clone();
+    server.write(json!({"jsonrpc": "2.0", "method": "before"})).await;
+    server.write(json!({"jsonrpc": "2.0", "id": id, "result": {"status": {}}})).await;
+    server.write(json!({"jsonrpc": "2.0", "method": "after"})).await;
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        seen.push(match inbox.recv().await.unwrap().body {
+            Body::Call { method, .. } => method,
+            Body::Answer { ticket, outcome } => format!("{} {}", ticket == asked, outcome.unwrap()),
+        });
+    }
+    assert_eq!(seen, ["before", r#"true {"status":{}}"#, "after"]);
 }
 
 #[tokio::test(start_paused = true)]

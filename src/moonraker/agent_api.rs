@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::endpoint::Endpoint;
 use super::error::LinkError;
-use super::link::{Link, REQUEST_TIMEOUT};
+use super::link::{Link, REQUEST_TIMEOUT, Ticket};
 
 /// The name under which the Moonraker component finds us.
 pub const AGENT_NAME: &str = "moonlapse";
@@ -91,23 +91,15 @@ impl Link {
         })
     }
 
-    /// Subscribes to `objects` (names with the fields wanted, or null for all) and returns their present state. Replaces
-    /// the connection's earlier subscription; it ends with Klipper, so ask again at `notify_klippy_ready`.
+    /// Subscribes to `objects` (names with the fields wanted, or null for all); the answer comes through the inbox, see
+    /// [`subscription_status`]. Replaces the connection's earlier subscription; it ends with Klipper, so ask again at
+    /// `notify_klippy_ready`.
     ///
     /// # Errors
     ///
-    /// As [`Link::request`].
-    pub async fn subscribe(&self, objects: Map<String, Json>) -> Result<Map<String, Json>, LinkError> {
-        const METHOD: &str = "printer.objects.subscribe";
-        // Moonraker gives Klipper 20 s for a new subscription.
-        let answer = self.request(METHOD, json!({"objects": objects}), Duration::from_secs(25)).await?;
-        match answer {
-            Json::Object(mut answer) => match answer.remove("status") {
-                Some(Json::Object(status)) => Ok(status),
-                _ => Err(LinkError::Unexpected { method: METHOD.to_owned(), reason: "no `status`".to_owned() }),
-            },
-            _ => Err(LinkError::Unexpected { method: METHOD.to_owned(), reason: "not an object".to_owned() }),
-        }
+    /// As [`Link::ask`].
+    pub fn subscribe(&self, objects: Map<String, Json>) -> Result<Ticket, LinkError> {
+        self.ask("printer.objects.subscribe", &json!({"objects": objects}))
     }
 
     /// Runs G-code and waits until Klipper has taken all of it.
@@ -117,5 +109,17 @@ impl Link {
     /// As [`Link::request`]; [`LinkError::Refused`] carries Klipper's message.
     pub async fn gcode(&self, script: &str, timeout: Duration) -> Result<(), LinkError> {
         self.request("printer.gcode.script", json!({"script": script}), timeout).await.map(|_| ())
+    }
+}
+
+/// The full state in the answer to a subscription.
+#[must_use]
+pub fn subscription_status(answer: Json) -> Option<Map<String, Json>> {
+    match answer {
+        Json::Object(mut answer) => match answer.remove("status") {
+            Some(Json::Object(status)) => Some(status),
+            _ => None,
+        },
+        _ => None,
     }
 }

@@ -26,18 +26,39 @@ const OUTGOING_QUEUE: usize = 64;
 /// How long Moonraker may take for an ordinary request. G-code may take longer, see [`Link::request`].
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Something that Moonraker sent of its own accord.
+/// Something that Moonraker sent.
 #[derive(Debug)]
 pub struct Incoming {
     /// When it arrived.
     pub received: MonoTime,
-    /// Such as `notify_status_update`, or the name of a remote method.
-    pub method: String,
-    /// An array for notifications of Moonraker, an object (or null) for remote methods.
-    pub params: Json,
-    /// Present where an answer is expected: see [`Link::reply`].
-    pub reply_to: Option<ReplyTo>,
+    /// What it is.
+    pub body: Body,
 }
+
+/// The kinds of [`Incoming`].
+#[derive(Debug)]
+pub enum Body {
+    /// An event, or a remote method that Klipper called.
+    Call {
+        /// Such as `notify_status_update`, or the name of a remote method.
+        method: String,
+        /// An array for notifications of Moonraker, an object (or null) for remote methods.
+        params: Json,
+        /// Present where an answer is expected: see [`Link::reply`].
+        reply_to: Option<ReplyTo>,
+    },
+    /// The answer to [`Link::ask`], in its place among the other messages.
+    Answer {
+        /// As given by [`Link::ask`].
+        ticket: Ticket,
+        /// The result, or the code and sentence of the refusal.
+        outcome: Result<Json, (i32, String)>,
+    },
+}
+
+/// Tells which of our questions an answer belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket(u64);
 
 /// The address of an answer.
 #[derive(Debug)]
@@ -47,6 +68,13 @@ pub struct ReplyTo(Id<'static>);
 pub type Inbox = mpsc::Receiver<Incoming>;
 
 type Answer = Result<Json, ErrorObjectOwned>;
+
+/// Where an answer goes.
+#[derive(Debug)]
+enum Asker {
+    Waiting(oneshot::Sender<Answer>),
+    InOrder,
+}
 
 /// A handle on one connection; clones share it. When the last one is dropped the connection closes.
 #[derive(Clone, Debug)]
@@ -60,14 +88,14 @@ pub struct Link {
 struct Shared {
     next_id: AtomicU64,
     /// Requests under way. An entry leaves when its answer comes, its asker gives up, or the connection ends.
-    pending: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
+    pending: Mutex<HashMap<u64, Asker>>,
     /// Why the connection ended, once it has.
     ended: Mutex<Option<String>>,
     closed: CancellationToken,
 }
 
 impl Shared {
-    fn pending(&self) -> std::sync::MutexGuard<'_, HashMap<u64, oneshot::Sender<Answer>>> {
+    fn pending(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Asker>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -116,7 +144,7 @@ impl Link {
     pub async fn request(&self, method: &str, params: Json, timeout: Duration) -> Result<Json, LinkError> {
         let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
         let (answer_in, answer) = oneshot::channel();
-        self.shared.pending().insert(id, answer_in);
+        self.shared.pending().insert(id, Asker::Waiting(answer_in));
         if self.shared.closed.is_cancelled() {
             self.shared.pending().remove(&id);
             return Err(self.shared.end_reason());
@@ -138,6 +166,22 @@ impl Link {
                 message: refusal.message().to_owned(),
             }),
         }
+    }
+
+    /// Asks without waiting; the answer comes through the inbox in its place among the other messages. For a
+    /// subscription, whose full state must not overtake the changes that follow it.
+    ///
+    /// # Errors
+    ///
+    /// The connection ended or is jammed.
+    pub fn ask(&self, method: &str, params: &Json) -> Result<Ticket, LinkError> {
+        let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
+        self.shared.pending().insert(id, Asker::InOrder);
+        self.outgoing.try_send(wire::encode_request(Some(id), method, params)).map_err(|_| {
+            self.shared.pending().remove(&id);
+            self.shared.end_reason()
+        })?;
+        Ok(Ticket(id))
     }
 
     /// Answers a request that came in; an error is a code as HTTP has them and a sentence.
@@ -181,23 +225,27 @@ async fn read(mut messages: transport::Messages, inbox: mpsc::Sender<Incoming>, 
             Some(Err(reason)) => break reason,
             Some(Ok(text)) => text,
         };
-        let incoming = match wire::decode(&text) {
+        let body = match wire::decode(&text) {
             Err(reason) => {
                 debug!(reason, "a message was passed over");
                 continue;
             }
-            Ok(Message::Response { id, outcome }) => {
-                // Nobody waits any more where the asker gave up.
-                if let Some(asker) = shared.pending().remove(&id) {
-                    asker.send(outcome).ok();
+            Ok(Message::Response { id, outcome }) => match shared.pending().remove(&id) {
+                Some(Asker::InOrder) => {
+                    let outcome = outcome.map_err(|refusal| (refusal.code(), refusal.message().to_owned()));
+                    Body::Answer { ticket: Ticket(id), outcome }
                 }
-                continue;
-            }
-            Ok(Message::Notification { method, params }) => Incoming { received, method, params, reply_to: None },
-            Ok(Message::Request { id, method, params }) => {
-                Incoming { received, method, params, reply_to: Some(ReplyTo(id)) }
-            }
+                Some(Asker::Waiting(asker)) => {
+                    // Nobody listens any more where the asker gave up just now.
+                    asker.send(outcome).ok();
+                    continue;
+                }
+                None => continue,
+            },
+            Ok(Message::Notification { method, params }) => Body::Call { method, params, reply_to: None },
+            Ok(Message::Request { id, method, params }) => Body::Call { method, params, reply_to: Some(ReplyTo(id)) },
         };
+        let incoming = Incoming { received, body };
         match inbox.try_send(incoming) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(_)) => break "the agent did not keep up with its messages".to_owned(),

@@ -15,8 +15,8 @@ mod link;
 mod transport;
 mod wire;
 
-pub use agent_api::{AGENT_NAME, KlipperState, ServerInfo};
+pub use agent_api::{AGENT_NAME, KlipperState, ServerInfo, subscription_status};
 pub use backoff::Backoff;
 pub use endpoint::{BadEndpoint, Endpoint};
 pub use error::LinkError;
-pub use link::{Inbox, Incoming, Link, REQUEST_TIMEOUT, ReplyTo};
+pub use link::{Body, Inbox, Incoming, Link, REQUEST_TIMEOUT, ReplyTo, Ticket};
