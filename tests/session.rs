@@ -264,9 +264,10 @@ fn a_deletion_that_was_cut_short_is_finished() {
 #[test]
 fn folders_that_are_not_ours_are_left_alone() {
     let dir = tempfile::tempdir().unwrap();
-    fs::create_dir_all(dir.path().join("notes/deep")).unwrap();
+    fs::create_dir_all(dir.path().join("notes/frames")).unwrap();
+    fs::write(dir.path().join("notes/frames/000001.jpg"), "no JPEG").unwrap();
     let store = Store::open(dir.path()).unwrap();
-    assert!(dir.path().join("notes/deep").is_dir());
+    assert!(dir.path().join("notes/frames/000001.jpg").is_file());
     assert!(store.list().unwrap().is_empty());
 }
 
@@ -345,4 +346,11 @@ fn no_acknowledged_frame_is_lost_to_kill_9() {
     let list = Store::attach(dir.path()).unwrap().list().unwrap();
     assert_eq!(list.len(), 1, "one session, resumed each time");
     assert_eq!(list[0].lost, 0);
+}
+
+#[test]
+fn a_store_can_move_to_the_thread_that_waits_for_the_disk() {
+    fn sendable<T: Send>() {}
+    sendable::<Store>();
+    sendable::<moonlapse::session::Publisher>();
 }

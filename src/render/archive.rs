@@ -1,7 +1,7 @@
 //! The frames of a session as a zip, with a manifest.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Zoned;
@@ -80,8 +80,8 @@ pub fn archive(request: &ArchiveRequest, cancel: &CancellationToken) -> Result<A
     fs::create_dir_all(output_dir).map_err(|error| RenderError::io("create", output_dir, error))?;
     let scratch = Scratch::new(output_dir);
     let temp = scratch.archive();
-    let failed = |error| RenderError::io("write", &temp, error);
-    let mut zip = ZipWriter::new(BufWriter::new(File::create(&temp).map_err(failed)?));
+    let failed = |error| RenderError::io("write an archive into", output_dir, error);
+    let mut zip = ZipWriter::new(BufWriter::new(Target::create(&temp).map_err(failed)?));
     let mut entries = Vec::with_capacity(frames.len());
     let mut skipped = Vec::new();
     for frame in frames {
@@ -111,17 +111,17 @@ pub fn archive(request: &ArchiveRequest, cancel: &CancellationToken) -> Result<A
     Ok(Archive { path, frames: count, skipped, bytes })
 }
 
-fn add(zip: &mut ZipWriter<BufWriter<File>>, name: &str, mut source: impl io::Read) -> io::Result<()> {
+fn add(zip: &mut ZipWriter<BufWriter<Target>>, name: &str, mut source: impl io::Read) -> io::Result<()> {
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
     zip.start_file(name, options)?;
     io::copy(&mut source, zip).map(|_| ())
 }
 
 /// Writes the directory of the zip and makes the file durable; gives its size.
-fn finish(zip: ZipWriter<BufWriter<File>>) -> io::Result<u64> {
+fn finish(zip: ZipWriter<BufWriter<Target>>) -> io::Result<u64> {
     let mut writer = zip.finish()?;
     writer.flush()?;
-    let file = writer.get_ref();
+    let file = &writer.get_ref().file;
     file.sync_all()?;
     Ok(file.metadata()?.len())
 }
@@ -129,4 +129,36 @@ fn finish(zip: ZipWriter<BufWriter<File>>) -> io::Result<u64> {
 fn publish(folder: &Path, stem: &str, temp: PathBuf) -> Result<PathBuf, RenderError> {
     let mut paths = names::publish(folder, stem, &[(temp, "_frames.zip")])?;
     Ok(paths.pop().unwrap_or_default())
+}
+
+/// The archive's file. A dropped [`ZipWriter`] writes the zip's directory and prints when that fails; after the first
+/// error, which the caller has got, nothing more is written, without a complaint.
+struct Target {
+    file: File,
+    failed: bool,
+}
+
+impl Target {
+    fn create(path: &Path) -> io::Result<Self> {
+        Ok(Self { file: File::create(path)?, failed: false })
+    }
+}
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.failed {
+            return Ok(bytes.len());
+        }
+        self.file.write(bytes).inspect_err(|error| self.failed = error.kind() != io::ErrorKind::Interrupted)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for Target {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
 }

@@ -81,10 +81,10 @@ pub enum RenderError {
     },
     /// The file system of the films is full.
     #[error(
-        "The disk is full: delete films or old sessions in {path}'s file system, then run `moonlapse render latest`"
+        "The disk of {path} is full: delete films or old sessions (`moonlapse sessions --help`), then run `moonlapse render latest`"
     )]
     DiskFull {
-        /// The folder of the films.
+        /// What was to be written, or its folder.
         path: PathBuf,
     },
     /// The user that runs Moonlapse may not write there.
@@ -213,7 +213,7 @@ mod tests {
             of(""),
         ]
         .join("\n"), @r"
-        The disk is full: delete films or old sessions in /films's file system, then run `moonlapse render latest`
+        The disk of /films is full: delete films or old sessions (`moonlapse sessions --help`), then run `moonlapse render latest`
         This ffmpeg has no encoder libx264: install the full ffmpeg package of your distribution, or choose another encoder in extraoutputparams
         ffmpeg refuses the settings (extraoutputparams, pixelformat): Error splitting the argument list: Option not found
         ffmpeg refuses the settings (extraoutputparams, pixelformat): Unknown pixel format requested: nope.

@@ -1,11 +1,16 @@
 //! What a film shall look like.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::RenderError;
+use crate::config::Settings;
 
-/// The settings of moonraker-timelapse that shape a film, with its defaults and meanings.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// The settings of moonraker-timelapse that shape a film, with its names, defaults and meanings.
+///
+/// Read from the snapshot of all settings that a session keeps, with other keys left aside, it gives the film's own
+/// settings back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct FilmSettings {
     /// Quality of x264: 0 (lossless) to 51 (worst).
     pub constant_rate_factor: u32,
@@ -58,6 +63,27 @@ impl Default for FilmSettings {
     }
 }
 
+impl From<&Settings> for FilmSettings {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            constant_rate_factor: settings.constant_rate_factor,
+            output_framerate: settings.output_framerate.into(),
+            pixelformat: settings.pixelformat.clone(),
+            extraoutputparams: settings.extraoutputparams.clone(),
+            variable_fps: settings.variable_fps,
+            targetlength: settings.targetlength,
+            variable_fps_min: settings.variable_fps_min,
+            variable_fps_max: settings.variable_fps_max,
+            rotation: settings.rotation,
+            flip_x: settings.flip_x,
+            flip_y: settings.flip_y,
+            duplicatelastframe: settings.duplicatelastframe,
+            previewimage: settings.previewimage,
+            time_format_code: settings.time_format_code.clone(),
+        }
+    }
+}
+
 impl FilmSettings {
     /// The film's frame rate for `frames` frames, repeated ones included.
     ///
@@ -95,6 +121,15 @@ impl FilmSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_snapshot_of_all_settings_gives_the_films_settings_back() {
+        let settings = Settings { output_framerate: 24, flip_x: true, ..Settings::default() };
+        let snapshot = serde_json::to_value(&settings).unwrap();
+        let film: FilmSettings = serde_json::from_value(snapshot).unwrap();
+        assert_eq!(film, FilmSettings::from(&settings));
+        assert_eq!(FilmSettings::from(&Settings::default()), FilmSettings::default(), "one set of defaults");
+    }
 
     #[test]
     fn variable_frame_rates_are_those_of_moonraker_timelapse() {

@@ -28,6 +28,13 @@ impl Default for Tools {
 }
 
 impl Tools {
+    /// This ffmpeg, and the ffprobe beside it.
+    #[must_use]
+    pub fn with_ffmpeg(ffmpeg: impl Into<PathBuf>) -> Self {
+        let ffmpeg = ffmpeg.into();
+        Self { ffprobe: ffmpeg.with_file_name("ffprobe"), ffmpeg, ..Self::default() }
+    }
+
     /// The path of ffmpeg.
     ///
     /// # Errors

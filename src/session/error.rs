@@ -10,7 +10,7 @@ use super::{JpegFlaw, SessionId};
 pub enum StoreError {
     /// The file system (or the user's quota) is full.
     #[error(
-        "The disk is full, {path} cannot be written: delete old sessions (`moonlapse sessions`), films or G-code files"
+        "The disk is full, {path} cannot be written: delete old sessions (`moonlapse sessions --help`), films or G-code files"
     )]
     DiskFull {
         /// What was to be written.

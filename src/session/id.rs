@@ -27,6 +27,15 @@ impl SessionId {
         &self.0
     }
 
+    /// Whether it has the form of a name made here, so that a folder of this name is a session's.
+    pub(super) fn is_ours(&self) -> bool {
+        let digits = |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+        self.0
+            .split_once('_')
+            .and_then(|(time, _)| time.split_once('-'))
+            .is_some_and(|(date, time)| digits(date, 8) && digits(time, 6))
+    }
+
     /// The `attempt`th name (from 1) for a print of `print_file` that starts at `start`.
     pub(super) fn propose(start: &Zoned, print_file: &str, attempt: u32) -> Self {
         let mut id = format!("{}_{}", start.strftime("%Y%m%d-%H%M%S"), safe_stem(print_file));
@@ -87,6 +96,7 @@ mod tests {
         for name in ["", ".", "..", "../x", "a/b", ".hidden", "/", "a\0b", "a b"] {
             assert_eq!(SessionId::parse(name), None, "{name:?}");
         }
-        assert!(SessionId::parse("20261123-153042_benchy-2").is_some());
+        assert!(SessionId::parse("20261123-153042_benchy-2").unwrap().is_ours());
+        assert!(!SessionId::parse("holiday-pictures_2026").unwrap().is_ours());
     }
 }

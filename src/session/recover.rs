@@ -12,6 +12,8 @@
 //! | `.deleted-*` folder | deletion finished | deleting begins with that name |
 //! | damaged journal | set aside, a new one is made from the folders | the frames matter more |
 //!
+//! Folders whose names are not of the form that sessions get are not looked at.
+//!
 //! Running it twice gives the same as once, so it may be killed too.
 
 use std::collections::BTreeMap;
@@ -96,10 +98,12 @@ pub(super) fn reconcile(dir: &Path, journal: &Journal) -> Result<Recovery, Store
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
         if let Some(id) = name.strip_prefix(DELETED).and_then(SessionId::parse) {
             finish_deletion(journal, &id, &entry.path())?;
-        } else if let (true, Some(id)) = (is_folder, SessionId::parse(&name)) {
+        } else if let (true, Some(id)) = (is_folder, SessionId::parse(&name).filter(SessionId::is_ours)) {
             folders.push(id);
         }
     }
+    // Their names begin with their time, so sessions get back the order in which they were made.
+    folders.sort_unstable();
     for id in folders {
         if journal.session(&id)?.is_none() && !rebuild_session(dir, journal, &id, &mut done)? {
             continue;
@@ -130,7 +134,7 @@ pub(super) fn finish_deletion(journal: &Journal, id: &SessionId, doomed: &Path) 
 fn rebuild_session(dir: &Path, journal: &Journal, id: &SessionId, done: &mut Recovery) -> Result<bool, StoreError> {
     let frames = frames_dir(dir, id);
     if !frames.is_dir() {
-        // Not ours, or killed before its first folder: only an empty folder can be removed.
+        // Killed before its first folder: only an empty folder can be removed.
         let _not_empty = fs::remove_dir(dir.join(id.as_str()));
         return Ok(false);
     }

@@ -69,9 +69,10 @@ impl Journal {
         self.wrap(self.db.query_row(&sql, [id.as_str()], read_session).optional())
     }
 
-    /// All sessions, newest first.
+    /// All sessions, newest first: in the order in which they were started, because a printer's host without a battery
+    /// may have had a wrong time then.
     pub(super) fn sessions(&self) -> Result<Vec<Session>, StoreError> {
-        let sql = format!("SELECT {SESSION_COLUMNS} FROM sessions ORDER BY unixepoch(started_at) DESC, rowid DESC");
+        let sql = format!("SELECT {SESSION_COLUMNS} FROM sessions ORDER BY rowid DESC");
         let read = || self.db.prepare(&sql)?.query_map([], read_session)?.collect();
         self.wrap(read())
     }
