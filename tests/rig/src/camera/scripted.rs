@@ -50,7 +50,7 @@ impl ScriptedMachine {
             match command {
                 "M82" => relative = false,
                 "M83" => relative = true,
-                "G92" => e = values.filter(|v| v.0 == 'E').map(|v| v.1).last().unwrap_or(e),
+                "G92" => e = values.filter(|v| v.0 == 'E').map(|v| v.1).next_back().unwrap_or(e),
                 "G0" | "G1" => {
                     let mut to = at;
                     for (axis, value) in values {
