@@ -1,5 +1,11 @@
 //! The `moonlapse` command: one file per subcommand, each with its arguments and a `run`.
 
+mod check;
+pub mod paths;
+mod render;
+pub mod schema;
+mod sessions;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -15,12 +21,22 @@ pub struct Cli {
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Check(check::Check),
+    Render(Box<render::Render>),
+    Schema(schema::Schema),
+    Sessions(sessions::Sessions),
+}
 
 impl Cli {
     /// Runs the subcommand and says how it went.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        match self.command {}
+        match self.command {
+            Command::Check(check) => check.run(),
+            Command::Render(command) => command.run(),
+            Command::Schema(schema) => schema.run(),
+            Command::Sessions(command) => command.run(),
+        }
     }
 }
