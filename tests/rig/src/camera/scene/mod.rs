@@ -128,51 +128,70 @@ impl Scene {
         encode_jpeg(self.draw(head), size, quality)
     }
 
-    /// Darkens bed and part where head and beam stand in the key light: the head as two balls, the beam as a line.
+    /// Darkens bed and part where head and beam stand in the key light: the head as three balls, the beam as a line.
     fn cast_shadow(&mut self, head: V3) {
         const BALLS: [(f32, f32, f32); 3] = [(46.0, 22.0, 0.62), (26.0, 19.0, 0.62), (9.0, 9.0, 0.55)];
-        let columns = self.layer.width / SUPER;
+        for (up, radius, dark) in BALLS {
+            let centre = head + v3(0.0, 0.0, up);
+            let (from, reach) = (radius * 0.62, radius * 1.35);
+            let area = self.shadow_area(v3(-reach, -reach, 0.0), v3(reach, reach, 0.0), centre, head.z);
+            self.darken(area, |at| {
+                let to = centre - at;
+                let along = to.dot(KEY);
+                let miss = to.dot(to) - along * along;
+                if along <= 0.0 || miss >= reach * reach {
+                    return 1.0;
+                }
+                1.0 - dark * (1.0 - smoothstep(from, reach, miss.max(0.0).sqrt()))
+            });
+        }
+        // The beam: distance of the light's ray from it, seen along X.
+        let beam = head + v3(0.0, 25.0, 34.0);
+        let flat = (KEY.y * KEY.y + KEY.z * KEY.z).sqrt();
+        let (dy, dz) = (KEY.y / flat, KEY.z / flat);
         let bed = self.part.bed();
-        let corners = [
-            v3(-4.0, -12.0, 0.0),
-            v3(bed.0 + 4.0, -12.0, 0.0),
-            v3(bed.0 + 4.0, bed.1 + 4.0, 0.0),
-            v3(-4.0, bed.1 + 4.0, 0.0),
-        ];
-        let Some(points) = corners.map(|c| self.layer.view.project(c)).into_iter().collect::<Option<Vec<_>>>() else {
-            return;
-        };
-        let area = Rect::around(&points, self.layer.width, self.layer.height);
-        let (dy, dz) = (KEY.y / (KEY.y * KEY.y + KEY.z * KEY.z).sqrt(), KEY.z / (KEY.y * KEY.y + KEY.z * KEY.z).sqrt());
-        let view = self.layer.view;
-        for y in area.y0 / SUPER..area.y1 / SUPER {
-            let first = view.ray((area.x0 / SUPER * SUPER) as f32 + 1.0, (y * SUPER) as f32 + 1.0);
-            let step = view.ray(SUPER as f32, 0.0) - view.ray(0.0, 0.0);
-            let mut ray = first;
-            for x in area.x0 / SUPER..area.x1 / SUPER {
+        let centre = v3(bed.0 * 0.5 + KEY.x * (beam.z / KEY.z), beam.y, beam.z);
+        let area = self.shadow_area(v3(-bed.0 * 0.53, -20.0, 0.0), v3(bed.0 * 0.53, 20.0, 0.0), centre, head.z);
+        self.darken(area, |at| {
+            let (by, bz) = (beam.y - at.y, beam.z - at.z);
+            let miss = (by * dz - bz * dy).abs();
+            if miss < 16.0 && by * dy + bz * dz > 0.0 { 1.0 - 0.40 * (1.0 - smoothstep(4.0, 16.0, miss)) } else { 1.0 }
+        });
+    }
+
+    /// The pixels on which the shadow of a body around `centre` may fall, between the bed and the height `top`.
+    fn shadow_area(&self, low: V3, high: V3, centre: V3, top: f32) -> Rect {
+        let mut points = Vec::with_capacity(8);
+        for z in [0.0, top.max(0.0)] {
+            let on = centre - KEY * ((centre.z - z) / KEY.z);
+            for corner in [low, v3(high.x, low.y, 0.0), high, v3(low.x, high.y, 0.0)] {
+                // Slanting light stretches a shadow.
+                points.extend(self.layer.view.project(on + corner * 1.2));
+            }
+        }
+        let samples = Rect::around(&points, self.layer.width, self.layer.height);
+        Rect {
+            x0: samples.x0 / SUPER,
+            y0: samples.y0 / SUPER,
+            x1: samples.x1.div_ceil(SUPER).min(self.layer.width / SUPER),
+            y1: samples.y1.div_ceil(SUPER).min(self.layer.height / SUPER),
+        }
+    }
+
+    /// Multiplies the light of the pixels in `area` that show bed or part by `keep(position)`.
+    fn darken(&mut self, area: Rect, keep: impl Fn(V3) -> f32) {
+        let (view, columns) = (self.layer.view, self.layer.width / SUPER);
+        let step = view.ray(SUPER as f32, 0.0) - view.ray(0.0, 0.0);
+        for y in area.y0..area.y1 {
+            let mut ray = view.ray((area.x0 * SUPER) as f32 + 1.0, (y * SUPER) as f32 + 1.0);
+            for x in area.x0..area.x1 {
                 let inv = self.layer.depth[y * SUPER * self.layer.width + x * SUPER];
                 let at = view.eye + ray * (1.0 / inv.max(1e-6));
                 ray = ray + step;
                 if at.z < -2.0 {
                     continue;
                 }
-                let mut keep = 1.0_f32;
-                let off = head - at;
-                for (up, radius, dark) in BALLS {
-                    let to = off + v3(0.0, 0.0, up);
-                    let along = to.dot(KEY);
-                    let miss = to.dot(to) - along * along;
-                    let reach = radius * 1.35;
-                    if along > 0.0 && miss < reach * reach {
-                        keep *= 1.0 - dark * (1.0 - smoothstep(radius * 0.62, reach, miss.max(0.0).sqrt()));
-                    }
-                }
-                // Distance of the light's ray from the beam, seen along X.
-                let (by, bz) = (off.y + 25.0, off.z + 34.0);
-                let miss = (by * dz - bz * dy).abs();
-                if miss < 16.0 && by * dy + bz * dz > 0.0 {
-                    keep *= 1.0 - 0.40 * (1.0 - smoothstep(4.0, 16.0, miss));
-                }
+                let keep = keep(at);
                 if keep < 0.996 {
                     let k = (keep * 256.0) as u32;
                     for c in &mut self.out[(y * columns + x) * 3..][..3] {

@@ -58,19 +58,29 @@ pub(crate) fn scan(corners: [Projected; 3], width: usize, bounds: Rect, mut hit:
     }
     let k = 1.0 / area;
     let (dwb, dwc) = ((c.y - a.y) * k, -(b.y - a.y) * k);
+    let dwa = -(dwb + dwc);
     for y in bounds.y0..bounds.y1 {
         let py = y as f32 + 0.5;
         let px = bounds.x0 as f32 + 0.5;
-        let mut wb = ((px - a.x) * (c.y - a.y) - (py - a.y) * (c.x - a.x)) * k;
-        let mut wc = ((b.x - a.x) * (py - a.y) - (b.y - a.y) * (px - a.x)) * k;
-        let row = y * width;
-        for x in bounds.x0..bounds.x1 {
-            let wa = 1.0 - wb - wc;
-            if wa >= -1e-5 && wb >= -1e-5 && wc >= -1e-5 {
-                hit(row + x, wa * a.inv + wb * b.inv + wc * c.inv, [wa, wb, wc]);
+        let wb = ((px - a.x) * (c.y - a.y) - (py - a.y) * (c.x - a.x)) * k;
+        let wc = ((b.x - a.x) * (py - a.y) - (b.y - a.y) * (px - a.x)) * k;
+        let wa = 1.0 - wb - wc;
+        // Where all three weights are positive: one run of samples per row.
+        let (mut from, mut until) = (0.0_f32, (bounds.x1 - bounds.x0) as f32);
+        for (w, dw) in [(wa, dwa), (wb, dwb), (wc, dwc)] {
+            if dw > 0.0 {
+                from = from.max((-w / dw).ceil());
+            } else if dw < 0.0 {
+                until = until.min((-w / dw).floor() + 1.0);
+            } else if w < 0.0 {
+                until = 0.0;
             }
-            wb += dwb;
-            wc += dwc;
+        }
+        let row = y * width + bounds.x0;
+        for x in from as usize..until.max(0.0) as usize {
+            let t = x as f32;
+            let w = [wa + dwa * t, wb + dwb * t, wc + dwc * t];
+            hit(row + x, w[0] * a.inv + w[1] * b.inv + w[2] * c.inv, w);
         }
     }
 }
