@@ -33,7 +33,7 @@ use tempfile::TempDir;
 
 pub use driver::Recording;
 pub use link::{Stamped, Status, monotonic};
-pub use options::RigOptions;
+pub use options::{Dynamics, RigOptions};
 pub use process::{Process, Usage, tail, usage_of};
 pub use venv::repository;
 
