@@ -60,7 +60,7 @@ async fn main() -> anyhow::Result<()> {
     if args.fast {
         options = options.dynamics(Dynamics::FAST);
     }
-    let rig = options.start().await?;
+    let mut rig = options.start().await?;
     let pids = [Part::Klippy, Part::Moonraker].map(|part| rig.part(part).map(moonlapse_rig::host::Process::pid));
     let place = json!({
         "url": rig.url(), "data": rig.data(), "moonraker_socket": rig.moonraker_socket(),
@@ -68,12 +68,19 @@ async fn main() -> anyhow::Result<()> {
     });
     println!("{place}");
     match &args.print {
-        Some(file) => print(&rig, file, &args).await,
+        Some(file) => {
+            let end = print(&rig, file, &args).await;
+            if !matches!(&end, Ok(end) if end == "complete") {
+                rig.keep_folder();
+                anyhow::bail!("the print did not end well ({end:?}); see {}", rig.data().display());
+            }
+            Ok(())
+        }
         None => tokio::signal::ctrl_c().await.context("waiting for Ctrl-C"),
     }
 }
 
-async fn print(rig: &Rig, file: &PathBuf, args: &Args) -> anyhow::Result<()> {
+async fn print(rig: &Rig, file: &PathBuf, args: &Args) -> anyhow::Result<String> {
     let name = file.file_name().context("the file has no name")?.to_string_lossy();
     let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
     rig.preheat(200.0, 60.0).await?;
@@ -88,7 +95,7 @@ async fn print(rig: &Rig, file: &PathBuf, args: &Args) -> anyhow::Result<()> {
         let share = (after.cpu_seconds - before.cpu_seconds) / took * 100.0;
         println!("{name}: {share:.1} % of a core, at most {} KiB", after.peak_rss_kib);
     }
-    Ok(())
+    Ok(end)
 }
 
 fn usages(rig: &Rig) -> anyhow::Result<Vec<(&'static str, Usage)>> {

@@ -226,6 +226,11 @@ impl Rig {
         &self.layout.data
     }
 
+    /// Leaves the rig's folder behind when the rig ends, to look at its logs.
+    pub fn keep_folder(&mut self) {
+        self.root.disable_cleanup(true);
+    }
+
     /// The machine, for the camera.
     #[must_use]
     pub fn machine(&self) -> Arc<dyn Machine> {

@@ -25,6 +25,10 @@ pub struct Dynamics {
     pub max_z_accel: f64,
     /// mm/s.
     pub square_corner_velocity: f64,
+    /// Of moves that only extrude or retract, mm/s².
+    pub max_extrude_only_accel: f64,
+    /// Of the extruder, mm/s.
+    pub instantaneous_corner_velocity: f64,
 }
 
 impl Dynamics {
@@ -35,6 +39,8 @@ impl Dynamics {
         max_z_velocity: 25.0,
         max_z_accel: 300.0,
         square_corner_velocity: 5.0,
+        max_extrude_only_accel: 800.0,
+        instantaneous_corner_velocity: 1.0,
     };
 
     /// As fast as the host's computing allows; with M220 it makes tests short, when only the order of things counts.
@@ -42,8 +48,10 @@ impl Dynamics {
         max_velocity: 1_000.0,
         max_accel: 20_000.0,
         max_z_velocity: 100.0,
-        max_z_accel: 5_000.0,
-        square_corner_velocity: 20.0,
+        max_z_accel: 20_000.0,
+        square_corner_velocity: 50.0,
+        max_extrude_only_accel: 50_000.0,
+        instantaneous_corner_velocity: 20.0,
     };
 }
 
@@ -203,6 +211,8 @@ impl RigOptions {
             .replace("{max_accel}", &self.dynamics.max_accel.to_string())
             .replace("{max_z_velocity}", &self.dynamics.max_z_velocity.to_string())
             .replace("{max_z_accel}", &self.dynamics.max_z_accel.to_string())
+            .replace("{max_extrude_only_accel}", &self.dynamics.max_extrude_only_accel.to_string())
+            .replace("{instantaneous_corner_velocity}", &self.dynamics.instantaneous_corner_velocity.to_string())
             .replace("{square_corner_velocity}", &self.dynamics.square_corner_velocity.to_string());
         if self.firmware_retraction {
             printer.push_str("\n[firmware_retraction]\nretract_length: 0.8\nretract_speed: 40\nunretract_speed: 40\n");
