@@ -80,9 +80,33 @@ async fn a_sliced_file_is_printed_to_its_end_with_all_of_its_filament() {
     println!("printed in {:?}, with {cpu:.2} s of CPU for the MCU and the driver", started.elapsed());
     rig.settle().await.unwrap();
     assert_eq!(rig.print_states(&since), ["printing", "complete"]);
+    assert_eq!(rig.print_starts(&since), 1);
     let off = (rig.position().e - net_filament(file)).abs();
     assert!(off <= 0.0025, "the true E is {off} mm off");
     assert_at(&rig, commanded(&rig));
+}
+
+#[tokio::test]
+async fn a_print_is_paused_resumed_and_cancelled_as_the_client_macros_say() {
+    let rig = Rig::builder().warm(205.0, 23.0).start().await.unwrap();
+    rig.preheat(200.0, 0.0).await.unwrap();
+    let back_and_forth = "G1 X100 Y100 F6000\nG1 X120 E.1 F1200\n".repeat(500);
+    let since = rig.record();
+    rig.print("endless.gcode", format!("G28\nG90\nM83\n{back_and_forth}")).await.unwrap();
+    rig.wait_for("the print to move", LIMIT, |status| status.get("toolhead", "position")[0].as_f64() > Some(90.0))
+        .await
+        .unwrap();
+    rig.gcode("PAUSE\nM400").await.unwrap();
+    rig.wait_for("the pause", LIMIT, |status| status.print_state() == "paused").await.unwrap();
+    let parked = rig.position();
+    assert_eq!((parked.x, parked.y, parked.z), (5.0, 230.0, 5.0));
+    rig.gcode("RESUME").await.unwrap();
+    rig.wait_for("the print to go on", LIMIT, |status| status.print_state() == "printing").await.unwrap();
+    rig.gcode("CANCEL_PRINT").await.unwrap();
+    assert_eq!(rig.wait_print_end(LIMIT).await.unwrap(), "cancelled");
+    assert_eq!(rig.print_states(&since), ["printing", "paused", "printing", "cancelled"]);
+    assert_eq!(rig.print_starts(&since), 2);
+    assert!(rig.console(&since).iter().any(|line| line == "File selected"), "{:?}", rig.console(&since));
 }
 
 #[tokio::test]
