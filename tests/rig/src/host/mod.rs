@@ -33,7 +33,7 @@ use tempfile::TempDir;
 
 pub use driver::Recording;
 pub use link::{Stamped, Status, monotonic};
-pub use options::RigOptions;
+pub use options::{Dynamics, RigOptions};
 pub use process::{Process, Usage, tail, usage_of};
 pub use venv::repository;
 
@@ -224,6 +224,11 @@ impl Rig {
     #[must_use]
     pub fn data(&self) -> &Path {
         &self.layout.data
+    }
+
+    /// Leaves the rig's folder behind when the rig ends, to look at its logs.
+    pub fn keep_folder(&mut self) {
+        self.root.disable_cleanup(true);
     }
 
     /// The machine, for the camera.
