@@ -2,7 +2,9 @@
 
 mod check;
 pub mod paths;
+mod render;
 pub mod schema;
+mod sessions;
 
 use std::process::ExitCode;
 
@@ -21,7 +23,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Check),
+    Render(Box<render::Render>),
     Schema(schema::Schema),
+    Sessions(sessions::Sessions),
 }
 
 impl Cli {
@@ -30,7 +34,9 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Check(check) => check.run(),
+            Command::Render(command) => command.run(),
             Command::Schema(schema) => schema.run(),
+            Command::Sessions(command) => command.run(),
         }
     }
 }
