@@ -64,15 +64,13 @@ class AgentLink:
             raise self._server.error(_ABSENT.format(what=what), _UNAVAILABLE)
         answer = asyncio.ensure_future(connection.call_method_with_response(method))
         try:
+            # Not wait_for: it would cancel the future, and a late answer or the end of the
+            # connection would then fail inside Moonraker, which never forgets the agent.
             done, _ = await asyncio.wait([answer], timeout=_CALL_TIMEOUT)
         finally:
-            # A call that is given up must leave Moonraker's list: when a late answer or the end
-            # of the connection finds it there, Moonraker fails and never forgets the agent.
             connection.pending_responses.pop(id(answer), None)
         if not done:
-            raise self._server.error(
-                _SLOW.format(what=what, seconds=_CALL_TIMEOUT), _UNAVAILABLE
-            )
+            raise self._server.error(_SLOW.format(what=what, seconds=_CALL_TIMEOUT), _UNAVAILABLE)
         try:
             return answer.result()
         except AgentError as problem:

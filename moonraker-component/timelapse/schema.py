@@ -2,7 +2,7 @@
 
 The agent's own type is the only place where an option is defined, so that the agent and this
 component cannot disagree. Of JSON Schema this reads what that type needs: ``type``, ``enum``,
-``minimum``, ``maximum``, ``default``, and ``x-scope``.
+``minimum``, ``maximum``, ``default``, and our own ``x-scope`` and ``x-unit``.
 """
 
 # This file may be distributed under the terms of the GNU GPLv3 license.
@@ -50,6 +50,7 @@ class Option:
     choices: Tuple[str, ...] = ()
     minimum: Optional[float] = None
     maximum: Optional[float] = None
+    unit: str = ""
 
     @property
     def allowed(self) -> str:
@@ -62,12 +63,12 @@ class Option:
             return "a text"
         noun = "a whole number" if self.kind == "integer" else "a number"
         if self.minimum is not None and self.maximum is not None:
-            return f"{noun} from {self.minimum:g} to {self.maximum:g}"
-        if self.minimum is not None:
-            return f"{noun} of at least {self.minimum:g}"
-        if self.maximum is not None:
-            return f"{noun} of at most {self.maximum:g}"
-        return noun
+            noun += f" from {self.minimum:g} to {self.maximum:g}"
+        elif self.minimum is not None:
+            noun += f" of at least {self.minimum:g}"
+        elif self.maximum is not None:
+            noun += f" of at most {self.maximum:g}"
+        return f"{noun} {self.unit}".rstrip()
 
     def from_conf(self, text: str) -> Value:
         """Reads the text of moonraker.conf by the rules of Moonraker's getters.
@@ -158,4 +159,5 @@ def _option(name: str, spec: Mapping[str, Any]) -> Option:
         choices=tuple(spec.get("enum", ())),
         minimum=spec.get("minimum"),
         maximum=spec.get("maximum"),
+        unit=spec.get("x-unit", ""),
     )

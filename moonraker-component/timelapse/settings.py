@@ -74,9 +74,7 @@ class Settings:
         return new
 
     def _blocked(self) -> List[str]:
-        blocked = [
-            name for name in self._fixed if self._options[name].scope is not Scope.CONF
-        ]
+        blocked = [name for name in self._fixed if self._options[name].scope is not Scope.CONF]
         return blocked + [alias for name, alias in _MAINSAIL_ALIASES.items() if name in blocked]
 
 

@@ -1,4 +1,4 @@
-"""A real Moonraker with the component of this repository, in a folder of its own."""
+"""A real Moonraker with the component of this repository, and clients to talk to it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import unittest
 from types import TracebackType
-from typing import Any, Callable, Dict, List, Optional, Type
+from typing import Any, Awaitable, Callable, Dict, List, Optional, Type
 
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
@@ -79,6 +80,12 @@ class Moonraker:
         if not listening.wait(TIMEOUT) or self._process.poll() is not None:
             self.stop()
             raise AssertionError("Moonraker did not start:\n" + self.log)
+        # It says so just before it listens; an answer comes only after that step.
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(TIMEOUT)
+            probe.connect(str(self.folder / "comms/moonraker.sock"))
+            probe.sendall(b'{"jsonrpc":"2.0","method":"server.info","id":1}\x03')
+            probe.recv(1)
 
     def stop(self) -> None:
         """Stops it as systemd does."""
@@ -118,6 +125,34 @@ class Moonraker:
         listening.set()
 
 
+class MoonrakerTest(unittest.IsolatedAsyncioTestCase):
+    """Tests that share one Moonraker, with ``section`` in its moonraker.conf."""
+
+    section = "[timelapse]\noutput_path: ~/films\nframe_path: ~/frames\n"
+    moonraker: Moonraker
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.moonraker = Moonraker(cls.section)
+        cls.addClassCleanup(cls.moonraker.close)
+        cls.moonraker.start()
+
+    def browser(self, name: str = "mainsail") -> Browser:
+        """A user interface, to be used with ``async with``."""
+        return Browser(self.moonraker, name)
+
+    def agent(self, name: str = "moonlapse") -> Agent:
+        """The place of the agent, to be used with ``async with``."""
+        return Agent(self.moonraker, name)
+
+    async def refused(self, call: Awaitable[Any]) -> RpcError:
+        """The error of a call that must fail with a code of 400 to 499, never with 503."""
+        with self.assertRaises(RpcError) as caught:
+            await call
+        self.assertIn(caught.exception.code, range(400, 500))
+        return caught.exception
+
+
 class RpcError(Exception):
     """An error that Moonraker answered."""
 
@@ -135,6 +170,7 @@ class Client:
         self._ids = 0
         self._answers: Dict[int, asyncio.Future[Any]] = {}
         self._reader: Optional[asyncio.Task[None]] = None
+        self._open_call: Any = None
         self._notified = asyncio.Condition()
         self.notifications: List[Dict[str, Any]] = []
         self.methods: Dict[str, Callable[[Any], Any]] = {}
@@ -156,7 +192,8 @@ class Client:
     ) -> None:
         assert self._reader is not None
         self._reader.cancel()
-        await self._close()
+        await asyncio.gather(self._reader, return_exceptions=True)
+        await asyncio.wait_for(self._close(), TIMEOUT)
 
     async def call(self, method: str, **params: Any) -> Any:
         """Calls a method and returns its result. Raises ``RpcError``."""
@@ -202,7 +239,8 @@ class Client:
     async def _serve(self, request: Dict[str, Any]) -> None:
         method = self.methods.get(request["method"])
         if method is None:
-            # Never answered: a slow agent.
+            # Left open: a slow agent.
+            self._open_call = request["id"]
             async with self._notified:
                 self.notifications.append(request)
                 self._notified.notify_all()
@@ -241,6 +279,8 @@ class Browser(Client):
     async def _close(self) -> None:
         assert self._socket is not None
         self._socket.close()
+        while await self._socket.read_message() is not None:
+            pass
 
     async def _send(self, message: Dict[str, Any]) -> None:
         assert self._socket is not None
@@ -265,12 +305,19 @@ class Agent(Client):
         """Sends an event as the agent does."""
         return await self.call("machine.timelapse.agent.event", **params)
 
+    async def answer_late(self, result: Any) -> None:
+        """Answers the call that was left open last."""
+        await self._send({"jsonrpc": "2.0", "id": self._open_call, "result": result})
+
     async def _open(self) -> None:
         self._stream, self._writer = await asyncio.open_unix_connection(
             str(self._path), limit=1 << 24
         )
 
     async def _close(self) -> None:
+        # Moonraker closes its side when it has seen the end: its name is free again then.
+        self._writer.write_eof()
+        await self._stream.read()
         self._writer.close()
         await self._writer.wait_closed()
 

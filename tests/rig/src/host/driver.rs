@@ -20,6 +20,7 @@ const ANSWER: Duration = Duration::from_secs(30);
 pub struct Recording {
     states_from: usize,
     console_from: usize,
+    log_from: usize,
 }
 
 impl Rig {
@@ -172,17 +173,27 @@ impl Rig {
     /// Begins a recording of the states of the print and of the console.
     #[must_use]
     pub fn record(&self) -> Recording {
+        let log_from = self.log(Part::Klippy).len();
         self.with_status(|status| Recording {
             states_from: status.print_states.len(),
             console_from: status.console.len(),
+            log_from,
         })
     }
 
     /// The values that `print_stats.state` has taken since then, as far as they lasted: Klipper tells changes four
-    /// times a second. A PAUSE shows on the console in any case (`action:paused`).
+    /// times a second. [`Rig::print_starts`] misses nothing.
     #[must_use]
     pub fn print_states(&self, since: &Recording) -> Vec<String> {
         self.with_status(|status| texts(&status.print_states[since.states_from..]))
+    }
+
+    /// How often Klipper has begun to run the file since then, by its log: once, and once more after each pause however
+    /// short.
+    #[must_use]
+    pub fn print_starts(&self, since: &Recording) -> usize {
+        let log = self.log(Part::Klippy);
+        log.get(since.log_from..).unwrap_or_default().matches("Starting SD card print").count()
     }
 
     /// The lines on the console since then.

@@ -12,6 +12,49 @@ const PRINTER_CFG: &str = include_str!("../../config/printer.cfg");
 const CLIENT_MACROS_CFG: &str = include_str!("../../config/client-macros.cfg");
 const MOONRAKER_CONF: &str = include_str!("../../config/moonraker.conf");
 
+/// How fast the machine may move.
+#[derive(Clone, Copy, Debug)]
+pub struct Dynamics {
+    /// mm/s.
+    pub max_velocity: f64,
+    /// mm/s².
+    pub max_accel: f64,
+    /// mm/s.
+    pub max_z_velocity: f64,
+    /// mm/s².
+    pub max_z_accel: f64,
+    /// mm/s.
+    pub square_corner_velocity: f64,
+    /// Of moves that only extrude or retract, mm/s².
+    pub max_extrude_only_accel: f64,
+    /// Of the extruder, mm/s.
+    pub instantaneous_corner_velocity: f64,
+}
+
+impl Dynamics {
+    /// An ordinary bed slinger.
+    pub const ORDINARY: Self = Self {
+        max_velocity: 300.0,
+        max_accel: 3_000.0,
+        max_z_velocity: 25.0,
+        max_z_accel: 300.0,
+        square_corner_velocity: 5.0,
+        max_extrude_only_accel: 800.0,
+        instantaneous_corner_velocity: 1.0,
+    };
+
+    /// As fast as the host's computing allows; with M220 it makes tests short, when only the order of things counts.
+    pub const FAST: Self = Self {
+        max_velocity: 1_000.0,
+        max_accel: 20_000.0,
+        max_z_velocity: 100.0,
+        max_z_accel: 20_000.0,
+        square_corner_velocity: 50.0,
+        max_extrude_only_accel: 50_000.0,
+        instantaneous_corner_velocity: 20.0,
+    };
+}
+
 /// How to build a rig; made by [`Rig::builder`].
 #[derive(Clone, Debug)]
 pub struct RigOptions {
@@ -20,6 +63,7 @@ pub struct RigOptions {
     client_macros: bool,
     firmware_retraction: bool,
     pressure_advance: f64,
+    dynamics: Dynamics,
     includes: Vec<PathBuf>,
     printer_sections: String,
     moonraker_sections: String,
@@ -33,6 +77,7 @@ impl Default for RigOptions {
             client_macros: true,
             firmware_retraction: false,
             pressure_advance: 0.0,
+            dynamics: Dynamics::ORDINARY,
             includes: Vec::new(),
             printer_sections: String::new(),
             moonraker_sections: String::new(),
@@ -108,6 +153,13 @@ impl RigOptions {
         self
     }
 
+    /// How fast the machine may move; the default is [`Dynamics::ORDINARY`].
+    #[must_use]
+    pub fn dynamics(mut self, dynamics: Dynamics) -> Self {
+        self.dynamics = dynamics;
+        self
+    }
+
     /// Links a file of macros into the config folder and includes it.
     #[must_use]
     pub fn macros(mut self, file: impl Into<PathBuf>) -> Self {
@@ -154,7 +206,14 @@ impl RigOptions {
         let mut printer = PRINTER_CFG
             .replace("{serial}", &serial.display().to_string())
             .replace("{gcodes}", &layout.data.join("gcodes").display().to_string())
-            .replace("{pressure_advance}", &self.pressure_advance.to_string());
+            .replace("{pressure_advance}", &self.pressure_advance.to_string())
+            .replace("{max_velocity}", &self.dynamics.max_velocity.to_string())
+            .replace("{max_accel}", &self.dynamics.max_accel.to_string())
+            .replace("{max_z_velocity}", &self.dynamics.max_z_velocity.to_string())
+            .replace("{max_z_accel}", &self.dynamics.max_z_accel.to_string())
+            .replace("{max_extrude_only_accel}", &self.dynamics.max_extrude_only_accel.to_string())
+            .replace("{instantaneous_corner_velocity}", &self.dynamics.instantaneous_corner_velocity.to_string())
+            .replace("{square_corner_velocity}", &self.dynamics.square_corner_velocity.to_string());
         if self.firmware_retraction {
             printer.push_str("\n[firmware_retraction]\nretract_length: 0.8\nretract_speed: 40\nunretract_speed: 40\n");
         }

@@ -363,3 +363,161 @@ fn allowed_in_shutdown(command: Command) -> bool {
             | Command::TrsyncTrigger
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::vlq;
+    use super::*;
+
+    const NOW: u64 = 40 * CLOCK_HZ;
+    const STEPPER: u32 = 0;
+    const TRSYNC: u32 = 1;
+    const ENDSTOP: u32 = 2;
+    const HEATER: u32 = 3;
+    const SENSOR: u32 = 4;
+
+    fn device() -> Device {
+        let pin = |name| dictionary::pin(name).unwrap();
+        let mut device = Device::new(&MachineSpec::default(), NOW);
+        let setup: [(Command, &[u32]); 6] = [
+            (Command::ConfigStepper, &[STEPPER, pin("x_step"), pin("x_dir"), 0, 0]),
+            (Command::ConfigTrsync, &[TRSYNC]),
+            (Command::ConfigEndstop, &[ENDSTOP, pin("x_endstop"), 0]),
+            (Command::ConfigDigitalOut, &[HEATER, pin("hotend_heater"), 0, 0, (3 * CLOCK_HZ) as u32]),
+            (Command::ConfigAnalogIn, &[SENSOR, pin("hotend_sensor")]),
+            (Command::FinalizeConfig, &[77]),
+        ];
+        for (command, args) in setup {
+            device.handle(NOW, command, args);
+        }
+        assert!(device.take_messages().is_empty());
+        device
+    }
+
+    fn messages(device: &mut Device) -> Vec<Vec<i32>> {
+        let decode = |message: Vec<u8>| {
+            let mut rest = message.as_slice();
+            std::iter::from_fn(|| vlq::decode(&mut rest)).collect()
+        };
+        device.take_messages().into_iter().map(decode).collect()
+    }
+
+    fn expect(response: Response, args: &[u32]) -> Vec<i32> {
+        let message = response.encode(args);
+        let mut rest = message.as_slice();
+        std::iter::from_fn(|| vlq::decode(&mut rest)).collect()
+    }
+
+    fn go_down(device: &mut Device, steps: u32) {
+        device.handle(NOW, Command::ResetStepClock, &[STEPPER, NOW as u32]);
+        device.handle(NOW, Command::SetNextStepDir, &[STEPPER, 0]);
+        device.handle(NOW, Command::QueueStep, &[STEPPER, 1_000, steps, 0]);
+    }
+
+    #[test]
+    fn an_endstop_stops_the_motor_at_the_step_that_presses_it() {
+        let mut device = device();
+        // 50 mm of 0.0125 mm.
+        let to_the_switch = 4_000;
+        let report = (NOW + CLOCK_HZ / 10) as u32;
+        device.handle(NOW, Command::TrsyncStart, &[TRSYNC, report, (CLOCK_HZ / 10) as u32, 4]);
+        device.handle(NOW, Command::StepperStopOnTrigger, &[STEPPER, TRSYNC]);
+        device.handle(NOW, Command::EndstopHome, &[ENDSTOP, NOW as u32, 10, 4, 500, 1, TRSYNC, 1]);
+        go_down(&mut device, to_the_switch + 900);
+
+        assert_eq!(device.next_timer(), Some(NOW + CLOCK_HZ / 10));
+        device.run_timers(NOW + CLOCK_HZ / 10);
+        assert_eq!(messages(&mut device), [expect(Response::TrsyncState, &[TRSYNC, 1, 0, report])]);
+
+        let pressed = NOW + u64::from(to_the_switch) * 1_000;
+        // The thread wakes up late; the motor must have stopped in time all the same.
+        let late = pressed + CLOCK_HZ / 1_000;
+        device.run_timers(late);
+        let told = messages(&mut device);
+        assert!(told.contains(&expect(Response::TrsyncState, &[TRSYNC, 0, 1, 0])), "{told:?}");
+        assert_eq!(device.motion.position(late).x, 0.0);
+        device.handle(late, Command::StepperGetPosition, &[STEPPER]);
+        device.handle(late, Command::EndstopQueryState, &[ENDSTOP]);
+        let told = messages(&mut device);
+        assert_eq!(told[0], expect(Response::StepperPosition, &[STEPPER, -(to_the_switch as i32) as u32]));
+        let trigger = (told[1][3] as u32).wrapping_sub(500).wrapping_sub(pressed as u32);
+        assert!((1..100).contains(&trigger), "the host gets a trigger {trigger} ticks after the step");
+        assert_eq!(told[1][4], 1);
+    }
+
+    #[test]
+    fn sensors_report_their_temperature_and_a_broken_one_shuts_the_mcu_down() {
+        let mut device = device();
+        let rest = (CLOCK_HZ / 4) as u32;
+        device.handle(NOW, Command::QueryAnalogIn, &[SENSOR, NOW as u32, 16_000, 8, rest, 0, 9_000, 3]);
+        device.handle(NOW, Command::QueueDigitalOut, &[HEATER, NOW as u32, 1]);
+        device.run_timers(NOW);
+        let full_scale = 8.0 * f64::from(ADC_MAX);
+        let cold = (23.0 / 400.0 * full_scale).round() as u32;
+        let next = NOW as u32 + rest;
+        assert_eq!(messages(&mut device), [expect(Response::AnalogInState, &[SENSOR, next, cold])]);
+        // It heats without end, and is out of range three times in a row.
+        let mut now = NOW;
+        let mut told = Vec::new();
+        while device.shutdown.is_none() {
+            now += u64::from(rest);
+            // The host refreshes the heater.
+            device.handle(now, Command::QueueDigitalOut, &[HEATER, now as u32, 1]);
+            device.run_timers(now);
+            told = messages(&mut device);
+            assert!(now < NOW + 60 * CLOCK_HZ, "no shutdown");
+        }
+        assert_eq!(told[1], expect(Response::Shutdown, &[now as u32, ShutdownReason::AdcOutOfRange as u32]));
+        let hot = device.temperature(now, "hotend_sensor").unwrap();
+        assert!(hot > 100.0 && device.temperature(now + 30 * CLOCK_HZ, "hotend_sensor").unwrap() < hot / 2.0);
+    }
+
+    #[test]
+    fn after_an_emergency_stop_only_a_reset_helps() {
+        let mut device = device();
+        go_down(&mut device, 1_000);
+        let later = NOW + 10_500;
+        device.handle(later, Command::EmergencyStop, &[]);
+        let reason = ShutdownReason::CommandRequest as u32;
+        assert_eq!(messages(&mut device), [expect(Response::Shutdown, &[later as u32, reason])]);
+        device.handle(later, Command::QueueStep, &[STEPPER, 1_000, 10, 0]);
+        device.handle(later, Command::GetConfig, &[]);
+        let told = messages(&mut device);
+        assert_eq!(told[0], expect(Response::IsShutdown, &[reason]));
+        assert_eq!(told[1], expect(Response::Config, &[1, 77, 1, MOVE_COUNT]));
+        let stopped = device.motion.position(NOW + CLOCK_HZ).x;
+        assert!((stopped - (50.0 - 10.0 * 0.0125)).abs() < 1e-9, "{stopped}");
+
+        device.handle(later, Command::Reset, &[]);
+        device.handle(later, Command::GetConfig, &[]);
+        assert_eq!(messages(&mut device), [expect(Response::Config, &[0, 0, 0, MOVE_COUNT])]);
+        assert_eq!(device.motion.position(NOW + CLOCK_HZ).x, stopped);
+    }
+
+    #[test]
+    fn the_dictionary_is_read_in_parts() {
+        let mut device = device();
+        let mut dictionary = Vec::new();
+        loop {
+            device.handle(NOW, Command::Identify, &[dictionary.len() as u32, 40]);
+            let message = device.take_messages().remove(0);
+            let mut rest = message.as_slice();
+            assert_eq!(vlq::decode(&mut rest), Some(0));
+            assert_eq!(vlq::decode(&mut rest), Some(dictionary.len() as i32));
+            if rest == [0] {
+                break;
+            }
+            assert_eq!(usize::from(rest[0]), rest.len() - 1);
+            dictionary.extend_from_slice(&rest[1..]);
+        }
+        assert_eq!(dictionary, dictionary::compressed());
+    }
+
+    #[test]
+    fn a_command_for_an_unknown_object_shuts_the_mcu_down() {
+        let mut device = device();
+        device.handle_payload(NOW, &[11, 99, 1, 1, 0]);
+        let reason = ShutdownReason::InvalidCommand as u32;
+        assert_eq!(messages(&mut device), [expect(Response::Shutdown, &[NOW as u32, reason])]);
+    }
+}

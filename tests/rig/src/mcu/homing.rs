@@ -1,6 +1,11 @@
 //! Endstops, and the triggers that stop motors.
 
+use super::CLOCK_HZ;
 use super::motion::Motion;
+
+/// How long after the step that presses it a switch is seen. The host converts the clock to seconds and back, and must
+/// not come out before that step.
+const SAMPLING_TICKS: u64 = CLOCK_HZ / 1_000_000;
 
 /// Stops motors together, and tells the host regularly that it still can.
 #[derive(Debug, Default)]
@@ -74,6 +79,6 @@ impl Endstop {
     /// The clock at which it triggers, as far as steps are queued.
     pub(super) fn trigger_clock(&self, motion: &Motion) -> Option<u64> {
         let homing = self.homing.as_ref()?;
-        motion.endstop_crossing(self.axis, homing.from, homing.level)
+        Some(motion.endstop_crossing(self.axis, homing.from, homing.level)? + SAMPLING_TICKS)
     }
 }

@@ -25,6 +25,9 @@ use crate::machine::{Machine, TruePosition};
 /// pile up in the pty.
 const HOST_SILENCE_TICKS: u64 = 3 * CLOCK_HZ;
 
+/// A delay of the MCU's thread that is worth a line in the log: the machine is overloaded.
+const DELAY_TICKS: u64 = CLOCK_HZ / 4;
+
 /// A virtual MCU on a pty; it ends when dropped.
 #[derive(Debug)]
 pub struct VirtualMcu {
@@ -145,6 +148,11 @@ fn clock() -> u64 {
     now.tv_sec as u64 * CLOCK_HZ + now.tv_nsec as u64 * TICKS_PER_US / 1_000
 }
 
+fn time_until(clock_then: u64) -> Timespec {
+    let nanoseconds = (seconds(clock_then.saturating_sub(clock())) * 1e9).ceil() as i64;
+    Timespec { tv_sec: nanoseconds / 1_000_000_000, tv_nsec: nanoseconds % 1_000_000_000 }
+}
+
 struct Port {
     shared: Arc<Shared>,
     pty: File,
@@ -156,7 +164,8 @@ struct Port {
 impl Port {
     fn serve(mut self, stopped: &UnixStream) {
         loop {
-            let timeout = self.time_to_next_timer();
+            let due = self.shared.device().next_timer();
+            let timeout = due.map(time_until);
             let mut fds = [PollFd::new(&self.pty, PollFlags::IN), PollFd::new(stopped, PollFlags::IN)];
             match poll(&mut fds, timeout.as_ref()) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -164,6 +173,10 @@ impl Port {
                     tracing::error!(%error, "the virtual MCU ends: polling its pty failed");
                     return;
                 }
+            }
+            let delay = due.map_or(0, |due| clock().saturating_sub(due));
+            if delay > DELAY_TICKS {
+                tracing::warn!(seconds = seconds(delay), "the virtual MCU was not given the processor in time");
             }
             let [pty, stop] = fds.map(|fd| !fd.revents().is_empty());
             if stop {
@@ -177,13 +190,6 @@ impl Port {
             device.run_timers(clock());
             self.send(device.take_messages(), false);
         }
-    }
-
-    fn time_to_next_timer(&self) -> Option<Timespec> {
-        let next = self.shared.device().next_timer()?;
-        let wait = seconds(next.saturating_sub(clock()));
-        let nanoseconds = (wait * 1e9).ceil() as i64;
-        Some(Timespec { tv_sec: nanoseconds / 1_000_000_000, tv_nsec: nanoseconds % 1_000_000_000 })
     }
 
     /// Reads what is there and answers it; false when the pty is gone.
