@@ -49,7 +49,7 @@ const PATIENCE: Duration = Duration::from_millis(400);
 const LONGEST_HOLD: Duration = Duration::from_millis(500);
 
 /// Which camera, and what is assumed of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CameraSpec {
     /// For logs and messages.
     pub name: String,

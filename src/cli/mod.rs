@@ -3,6 +3,7 @@
 mod check;
 pub mod paths;
 mod render;
+mod run;
 pub mod schema;
 mod sessions;
 
@@ -24,6 +25,7 @@ pub struct Cli {
 enum Command {
     Check(check::Check),
     Render(Box<render::Render>),
+    Run(run::Run),
     Schema(schema::Schema),
     Sessions(sessions::Sessions),
 }
@@ -35,6 +37,7 @@ impl Cli {
         match self.command {
             Command::Check(check) => check.run(),
             Command::Render(command) => command.run(),
+            Command::Run(run) => run.run(),
             Command::Schema(schema) => schema.run(),
             Command::Sessions(command) => command.run(),
         }
