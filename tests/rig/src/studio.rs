@@ -49,7 +49,8 @@ impl StudioOptions {
     ///
     /// When one of the parts does not start.
     pub async fn start(self) -> anyhow::Result<Studio> {
-        let folder = tempfile::Builder::new().prefix("moonlapse-studio-").tempdir().context("making the studio's folder")?;
+        let folder =
+            tempfile::Builder::new().prefix("moonlapse-studio-").tempdir().context("making the studio's folder")?;
         let [films, frames] = ["films", "frames"].map(|name| folder.path().join(name));
         // The camera needs the machine and the printer's configuration needs the camera's port.
         let port = crate::host::ports::free_port()?;
@@ -58,7 +59,11 @@ impl StudioOptions {
              park_custom_pos_y: {}\npark_travel_speed: 200\npark_retract_speed: 40\npark_extrude_speed: 40\n{}\n\
              [webcam rig]\nservice: mjpegstreamer\nstream_url: http://127.0.0.1:{port}/?action=stream\n\
              snapshot_url: http://127.0.0.1:{port}/?action=snapshot\n",
-            films.display(), frames.display(), PARK[0], PARK[1], self.timelapse,
+            films.display(),
+            frames.display(),
+            PARK[0],
+            PARK[1],
+            self.timelapse,
         );
         let repository = repository();
         let rig = self
@@ -121,9 +126,7 @@ impl Studio {
         let args = ["run", "--data-path", &data, "--log", "info,moonlapse=debug"];
         let heard = self.agent_log().len();
         self.agent = Some(self.rig.spawn_agent(&self.program, &args, &env)?);
-        let set_up = |status: &crate::host::Status| {
-            status.get("gcode_macro TIMELAPSE_TAKE_FRAME", "enable") == true
-        };
+        let set_up = |status: &crate::host::Status| status.get("gcode_macro TIMELAPSE_TAKE_FRAME", "enable") == true;
         self.rig.wait_for("the agent to set up the macros", LIMIT, set_up).await.with_context(|| self.agent_log())?;
         // After a restart the macros are as the first agent left them; its own word counts.
         self.wait_for_log(heard, "Klipper is ready").await
@@ -205,7 +208,8 @@ impl Studio {
     /// When it fails, or takes longer than `limit`.
     pub async fn wait_for_film(&self, from: usize, limit: Duration) -> anyhow::Result<PathBuf> {
         let ended = |event: &Value| {
-            event["action"] == "render" && ["success", "error", "skipped"].iter().any(|status| event["status"] == *status)
+            event["action"] == "render"
+                && ["success", "error", "skipped"].iter().any(|status| event["status"] == *status)
         };
         let event = self.wait_for_event(from, limit, "the film", ended).await?;
         ensure!(event["status"] == "success", "no film: {event}\n{}", self.agent_log());
@@ -230,7 +234,8 @@ impl Studio {
         let mut frames = Vec::new();
         for path in listed(&newest.join("frames"))? {
             let jpeg = std::fs::read(&path)?;
-            let truth = FrameTruth::from_jpeg(&jpeg).with_context(|| format!("{} is no frame of ours", path.display()))?;
+            let truth =
+                FrameTruth::from_jpeg(&jpeg).with_context(|| format!("{} is no frame of ours", path.display()))?;
             frames.push(ShotFrame { path, truth });
         }
         Ok(frames)
