@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use moonlapse_rig::camera::Fault;
+use moonlapse_rig::camera::{Fault, Look};
 use moonlapse_rig::host::gcode::{first_layers, net_filament};
 use moonlapse_rig::host::{Part, Recording, repository};
 use moonlapse_rig::studio::{Studio, StudioOptions, film_facts};
@@ -25,6 +25,8 @@ fn gcode(layers: usize) -> String {
 
 async fn studio(timelapse: &str) -> Studio {
     let mut options = StudioOptions::new(AGENT);
+    // Several prints run side by side on small machines.
+    options.camera.look = Look { width: 640, height: 360, ..Look::default() };
     options.timelapse = timelapse.to_owned();
     options.start().await.unwrap()
 }
@@ -97,8 +99,9 @@ async fn a_print_becomes_a_film_with_the_head_at_one_place_and_all_of_its_filame
     let served = reqwest::get(url).await.unwrap().bytes().await.unwrap();
     assert_eq!(served, std::fs::read(&studio.frames().unwrap()[4].path).unwrap());
     let warnings = studio.rig.call("server.info", json!({}), LIMIT).await.unwrap()["warnings"].clone();
-    // The rig has no DBus, and Moonraker says so.
-    let ours: Vec<_> = warnings.as_array().unwrap().iter().filter(|w| !w.to_string().contains("DBus")).collect();
+    // A Klipper host from PyPI lacks the folders `config` and `docs` of a checkout, and the rig lacks DBus.
+    let of_the_rig = |warning: &str| warning.contains("DBus") || warning.contains("Supplied path");
+    let ours: Vec<_> = warnings.as_array().unwrap().iter().filter(|w| !of_the_rig(&w.to_string())).collect();
     assert!(ours.is_empty(), "{ours:?}");
 }
 
