@@ -114,10 +114,11 @@ impl Scene {
         let head = v3(head.x as f32, head.y as f32, head.z as f32);
         self.cast_shadow(head);
         self.moving.begin();
-        self.moving.draw(&self.layer, &self.gantry.rails, v3(0.0, 0.0, head.z));
-        self.moving.draw(&self.layer, &self.gantry.beam, v3(0.0, head.y, head.z));
-        self.moving.draw(&self.layer, &self.gantry.hoses(head), v3(0.0, 0.0, 0.0));
+        // The nearest first: what it hides is not coloured.
         self.moving.draw(&self.layer, &self.gantry.head, head);
+        self.moving.draw(&self.layer, &self.gantry.beam, v3(0.0, head.y, head.z));
+        self.moving.draw(&self.layer, &self.gantry.rails, v3(0.0, 0.0, head.z));
+        self.moving.draw(&self.layer, &self.gantry.hoses(head), v3(0.0, 0.0, 0.0));
         self.moving.compose(&mut self.out);
         &self.out
     }
