@@ -146,7 +146,7 @@ impl Mesh {
     }
 }
 
-/// A triangle with the light already in it, as display light (0 to 1).
+/// A triangle with the light already in it, as display light (0 to 255).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Baked {
     pub(crate) at: [V3; 3],
