@@ -107,9 +107,14 @@ impl Rig {
     pub fn start_part(&mut self, part: Part) -> anyhow::Result<()> {
         ensure!(self.part(part).is_none(), "{part:?} runs already");
         let python = self.venv.join("bin/python");
-        // Moonraker keeps uploads in the temporary folder under names that two Moonrakers share.
         let own = self.root.path().display().to_string();
-        let mut env = vec![("HOME".to_owned(), own.clone()), ("TMPDIR".to_owned(), own)];
+        let mut env = vec![
+            ("HOME".to_owned(), own.clone()),
+            // Moonraker keeps uploads in the temporary folder under names that two Moonrakers share.
+            ("TMPDIR".to_owned(), own),
+            // A component of ours is linked, not copied; nothing is to be written next to it.
+            ("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned()),
+        ];
         let data = self.layout.data.display().to_string();
         let process = match part {
             Part::Klippy => {
