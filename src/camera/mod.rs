@@ -253,7 +253,11 @@ impl Camera {
         if let Some(refused) = refused_within(state, still) {
             return refused;
         }
-        Miss::NoneInside { camera: self.name(), held: still.length(), needed: hold_of(state) }
+        Miss::NoneInside {
+            camera: self.name(),
+            held: still.length() + Duration::from_secs_f64(GUARD),
+            needed: hold_of(state),
+        }
     }
 
     fn gone(&self, state: &State) -> Miss {
