@@ -1,5 +1,7 @@
 //! The `moonlapse` command: one file per subcommand, each with its arguments and a `run`.
 
+mod trace;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -15,12 +17,16 @@ pub struct Cli {
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Trace(trace::Trace),
+}
 
 impl Cli {
     /// Runs the subcommand and says how it went.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        match self.command {}
+        match self.command {
+            Command::Trace(trace) => trace.run(),
+        }
     }
 }

@@ -113,7 +113,8 @@ impl Arc {
             }
         };
         include(self.point(1.0));
-        for quarter in -4..=8 {
+        // The start lies within half a turn of 0, the end within a turn of the start.
+        for quarter in -6..=6 {
             let angle = f64::from(quarter) * PI / 2.0;
             // Where on the path the circle touches the box, as a part of the sweep.
             let part = (angle - self.start) / self.sweep;

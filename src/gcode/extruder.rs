@@ -140,6 +140,11 @@ impl Extruder {
         self.length.unwrap_or(self.deepest)
     }
 
+    /// The length of a full retraction (mm) by settings that the file brings after its start.
+    pub(super) fn set_length(&mut self, length: Option<f64>) {
+        self.length = length.filter(|&length| length > TOLERANCE).or(self.length);
+    }
+
     /// A move or command that moves the filament by `delta` mm as the file has it (M221 not applied), 0 for a travel.
     ///
     /// A live printer's travels count too: states such as `extruding_start` last for one move.
@@ -156,10 +161,7 @@ impl Extruder {
             self.retracted = rest;
         }
         self.total += self.extruded;
-        if before.any(ExtruderStates::EXTRUDING)
-            && !before.any(ExtruderStates::DERETRACTED)
-            && self.extruded > TOLERANCE
-        {
+        if before.any(ExtruderStates::EXTRUDING) && self.extruded > TOLERANCE {
             self.states = ExtruderStates::EXTRUDING;
             return;
         }

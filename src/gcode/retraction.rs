@@ -1,5 +1,7 @@
 //! Firmware retraction: G10, G11 and SET_RETRACTION.
 
+use super::line::Extended;
+
 /// Klipper's `[firmware_retraction]` as far as it moves filament.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FirmwareRetraction {
@@ -7,8 +9,10 @@ pub struct FirmwareRetraction {
     pub length: f64,
     /// `unretract_extra_length`, mm.
     pub extra: f64,
-    /// `z_hop_height` (Kalico), mm.
-    pub z_hop: f64,
+    /// `retract_speed`, mm/s.
+    pub speed: f64,
+    /// `unretract_speed`, mm/s.
+    pub unretract_speed: f64,
     /// Between G10 and G11.
     pub retracted: bool,
     /// What the next G11 pushes back, mm: settings that change in between do not matter.
@@ -16,10 +20,24 @@ pub struct FirmwareRetraction {
 }
 
 impl FirmwareRetraction {
-    /// Nothing retracted; lengths in mm.
+    /// Nothing retracted; lengths in mm, speeds are Klipper's defaults.
     #[must_use]
     pub fn new(length: f64, extra: f64) -> Self {
-        Self { length, extra, z_hop: 0.0, retracted: false, pending: 0.0 }
+        Self { length, extra, speed: 20.0, unretract_speed: 10.0, retracted: false, pending: 0.0 }
+    }
+
+    /// SET_RETRACTION.
+    pub(super) fn set(&mut self, command: &Extended<'_>) {
+        let set = |value: &mut f64, key| {
+            if let Some(number) = command.number(key) {
+                *value = number;
+            }
+        };
+        set(&mut self.length, "RETRACT_LENGTH");
+        set(&mut self.extra, "UNRETRACT_EXTRA_LENGTH");
+        set(&mut self.speed, "RETRACT_SPEED");
+        set(&mut self.unretract_speed, "UNRETRACT_SPEED");
+        self.length = self.length.max(0.0);
     }
 
     /// G10: the filament to pull back, mm; `None` when it is already back, which Klipper ignores.

@@ -87,7 +87,7 @@ fn keep(carry: &mut Vec<u8>, text: &[u8], longest: usize) {
     carry.extend_from_slice(&text[..text.len().min(room)]);
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "no host has larger addresses")]
+/// No host has larger addresses.
 fn u64_of(length: usize) -> u64 {
     length as u64
 }

@@ -125,10 +125,18 @@ impl Position {
         self.known
     }
 
-    /// Numbers for all axes, 0 for unknown ones.
+    /// How far this is from `from`, mm; 0 for axes that are unknown in either.
     #[inline]
-    pub(super) fn raw(&self) -> [f64; 3] {
-        self.values
+    #[must_use]
+    pub fn minus(&self, from: Self) -> [f64; 3] {
+        let known = self.known.0 & from.known.0;
+        let mut delta = [0.0; 3];
+        for (index, delta) in delta.iter_mut().enumerate() {
+            if known & 1 << index != 0 {
+                *delta = self.values[index] - from.values[index];
+            }
+        }
+        delta
     }
 
     /// Sets `axis`; a number that is not finite makes it unknown.
