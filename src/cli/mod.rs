@@ -1,5 +1,6 @@
 //! The `moonlapse` command: one file per subcommand, each with its arguments and a `run`.
 
+mod plan;
 mod trace;
 
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Plan(Box<plan::Plan>),
     Trace(trace::Trace),
 }
 
@@ -26,6 +28,7 @@ impl Cli {
     #[must_use]
     pub fn run(self) -> ExitCode {
         match self.command {
+            Command::Plan(plan) => plan.run(),
             Command::Trace(trace) => trace.run(),
         }
     }
