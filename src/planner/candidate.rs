@@ -148,8 +148,10 @@ pub(super) struct Place {
     pub(super) feature: Option<Feature>,
     pub(super) at: Point,
     pub(super) z: f64,
-    /// Estimated print time, s.
+    /// Estimated print time when the head has come here, s.
     pub(super) time: f64,
+    /// Estimated print time when the move that led here began, s.
+    pub(super) began: f64,
     pub(super) retracted: bool,
     pub(super) lifted: bool,
     /// Lower than the layer: in the print, or on something of another height.

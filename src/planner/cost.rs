@@ -76,22 +76,26 @@ mod tests {
     }
 
     fn spot(retracted: bool, next: Option<Point>) -> Spot {
-        Spot::new(&Place {
-            from: 1,
-            to: 1,
-            kind: if retracted { Kind::RetractedTravel } else { Kind::Travel },
-            feature: None,
-            at: Point::new(100., 0.),
-            z: 1.0,
-            time: 0.0,
-            retracted,
-            lifted: false,
-            below: false,
-            object: None,
-            states: ExtruderStates::EMPTY,
-            speed: 100.0,
-            next,
-        })
+        Spot::new(
+            &Place {
+                from: 1,
+                to: 1,
+                kind: if retracted { Kind::RetractedTravel } else { Kind::Travel },
+                feature: None,
+                at: Point::new(100., 0.),
+                z: 1.0,
+                time: 0.0,
+                began: 0.0,
+                retracted,
+                lifted: false,
+                below: false,
+                object: None,
+                states: ExtruderStates::EMPTY,
+                speed: 100.0,
+                next,
+            },
+            0.0,
+        )
     }
 
     #[test]

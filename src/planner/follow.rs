@@ -99,8 +99,8 @@ impl Follower {
         self.waiting.clear();
     }
 
-    /// A move has ended, `time` seconds into the print: the head stands at a new place, if a frame may begin there.
-    pub(super) fn arrive(&mut self, event: &Event<'_>, time: f64) {
+    /// A move that began `began` seconds into the print has ended at `time`: the head stands at a new place, if a frame may begin there.
+    pub(super) fn arrive(&mut self, event: &Event<'_>, began: f64, time: f64) {
         self.open = event.motion.and_then(|motion| {
             let state: &State = event.state;
             let kind = Kind::after(motion, state)?;
@@ -113,6 +113,7 @@ impl Follower {
                 at: Point::new(x, y),
                 z,
                 time,
+                began,
                 retracted: kind.is_retracted(),
                 lifted: state.layer.zhop,
                 below: z - state.coordinates.offset[2] + BELOW < state.layer.height,

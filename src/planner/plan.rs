@@ -128,7 +128,8 @@ pub struct Window {
     /// Estimated print time at `from`, s.
     #[serde(serialize_with = "mm")]
     pub time_s: f64,
-    /// Estimated time from `from` to `to`, s.
+    /// Estimated time of the moves that end between `from` and `to`, s: how long Klipper's file position stays there, so
+    /// how likely it is met.
     #[serde(serialize_with = "mm")]
     pub seconds: f64,
 }

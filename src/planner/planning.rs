@@ -118,11 +118,12 @@ impl Planner {
         if self.wants_walls {
             scene.walls.add(motion, event.state.feature);
         }
+        let began = scene.now();
         scene.watch.add(&time_of(motion, event));
         if self.ended {
             follower.forget();
         } else {
-            follower.arrive(event, scene.now());
+            follower.arrive(event, began, scene.now());
         }
         if !event.state.is_definite() {
             trackers.iter_mut().for_each(Tracker::on_unknown);

@@ -45,13 +45,12 @@ impl Regions {
         }
         match &mut self.open {
             Some(open) if open.feature == place.feature && open.object == place.object => {
-                open.to = place.to;
-                open.seconds = (now - open.time) as f32;
+                open.extend(place, now);
             }
             _ => {
                 self.end();
                 // Wherever in the stretch the frame is taken, the head comes back to there.
-                self.open = Some(Spot::new(&Place { next: None, ..*place }));
+                self.open = Some(Spot::new(&Place { next: None, ..*place }, now));
             }
         }
     }

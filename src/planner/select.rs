@@ -68,7 +68,7 @@ impl Selector {
     }
 
     /// Takes a place into account; `target` is where the head would go, `before` where the last frame began.
-    pub(super) fn offer(&mut self, place: &Place, target: Point, before: Point) {
+    pub(super) fn offer(&mut self, place: &Place, target: Point, before: Point, now: f64) {
         let index = place.kind as usize;
         if index >= Kind::RANKED {
             return;
@@ -77,7 +77,7 @@ impl Selector {
             distance: place.at.distance(target),
             step: place.at.distance(before),
             rank: place.kind as u8,
-            spot: Spot::new(place),
+            spot: Spot::new(place, now),
         };
         self.kinds[index].offer(entry);
         if place.kind != Kind::Extrusion {

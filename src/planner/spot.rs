@@ -17,7 +17,7 @@ pub(super) struct Spot {
     pub(super) z: f32,
     /// Estimated print time at `from`, s.
     pub(super) time: f64,
-    /// How long the print is between `from` and `to`, s.
+    /// How long the moves take that end between `from` and `to`, s.
     pub(super) seconds: f32,
     /// Speed at which the file travels on, or has travelled, mm/s.
     pub(super) speed: f32,
@@ -47,8 +47,8 @@ fn large([x, y]: [f32; 2]) -> Point {
 }
 
 impl Spot {
-    /// The window of one place.
-    pub(super) fn new(place: &Place) -> Self {
+    /// The window of one place, `now` seconds into the print when the head leaves it.
+    pub(super) fn new(place: &Place, now: f64) -> Self {
         Self {
             from: place.from,
             to: place.to,
@@ -56,7 +56,7 @@ impl Spot {
             next: place.next.map(small),
             z: place.z as f32,
             time: place.time,
-            seconds: 0.0,
+            seconds: (now - place.began) as f32,
             speed: place.speed as f32,
             kind: place.kind,
             feature: place.feature,
@@ -68,6 +68,13 @@ impl Spot {
             blocked: 0,
             barred: 0,
         }
+    }
+
+    /// It goes on at the next place, left `now` seconds into the print.
+    pub(super) fn extend(&mut self, place: &Place, now: f64) {
+        self.seconds += (now - place.began) as f32;
+        self.to = place.to;
+        self.lifted |= place.lifted;
     }
 
     /// Where the head stands at `from`.

@@ -161,13 +161,13 @@ impl Tracker {
             _ if self.stabilization.is_none() => self.before.unwrap_or_default(),
             _ => self.stabilization.target(self.drafts.len(), place.at, &scene.limits),
         };
-        unit.offer_still(place, place.at.distance(target));
+        unit.offer_still(place, place.at.distance(target), scene.now());
         unit.regions.offer(place, scene.now());
         let beside_tall = scene.heights.tallest().is_some_and(|tallest| tallest > place.z + 0.01);
         match &mut unit.selector {
             None => unit.offer_window(place, scene.now(), beside_tall),
             Some(_) if place.kind == Kind::Command => unit.offer_window(place, scene.now(), beside_tall),
-            Some(selector) => selector.offer(place, target, self.before.unwrap_or_default()),
+            Some(selector) => selector.offer(place, target, self.before.unwrap_or_default(), scene.now()),
         }
     }
 

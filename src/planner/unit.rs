@@ -75,11 +75,11 @@ impl Unit {
 
     /// Takes a place for a frame without moves, `distance` mm from where the head would rather be.
     #[inline]
-    pub(super) fn offer_still(&mut self, place: &Place, distance: f64) {
+    pub(super) fn offer_still(&mut self, place: &Place, distance: f64, now: f64) {
         if self.stills.len() == MOST_STILLS && self.stills.last().is_none_or(|(worst, _)| distance >= *worst) {
             return;
         }
-        let mut spot = Spot::new(place);
+        let mut spot = Spot::new(place, now);
         spot.kind = Kind::ZeroMotion;
         let at = self.stills.partition_point(|(other, _)| *other <= distance);
         self.stills.insert(at, (distance, spot));
@@ -109,22 +109,15 @@ impl Unit {
         if place.kind.is_retracted() || place.kind == Kind::Command {
             stretch.travelled |= place.next.is_some() || place.kind >= Kind::RetractedTravel;
             match &mut stretch.open {
-                Some(open) if open.continues_at(place, beside_tall) => {
-                    open.to = place.to;
-                    open.seconds = (now - open.time) as f32;
-                    open.lifted |= place.lifted;
-                }
+                Some(open) if open.continues_at(place, beside_tall) => open.extend(place, now),
                 _ => {
                     stretch.held.extend(stretch.open.take());
-                    let mut spot = Spot::new(place);
-                    spot.seconds = (now - place.time) as f32;
-                    stretch.open = Some(spot);
+                    stretch.open = Some(Spot::new(place, now));
                 }
             }
         } else {
             stretch.held.extend(stretch.open.take());
-            let mut spot = Spot::new(place);
-            spot.seconds = (now - place.time) as f32;
+            let mut spot = Spot::new(place, now);
             spot.kind = Kind::Travel;
             stretch.held.push(spot);
         }
