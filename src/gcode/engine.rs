@@ -681,17 +681,24 @@ impl Machine {
 
     fn set_offset(&mut self, command: &Extended<'_>) -> bool {
         let mut to = self.state.position;
+        let mut filament = 0.0;
         for (index, key) in ["X", "Y", "Z", "E"].into_iter().enumerate() {
             let before = self.state.coordinates.offset[index];
             let adjusted = || command.number(&format!("{key}_ADJUST")).map(|adjust| before + adjust);
             let Some(offset) = command.number(key).or_else(adjusted) else { continue };
             self.state.coordinates.base[index] += offset - before;
             self.state.coordinates.offset[index] = offset;
-            if let Some(axis) = Axis::ALL.get(index).copied() {
-                to.set(axis, to.get(axis).map(|value| value + offset - before));
+            match Axis::ALL.get(index).copied() {
+                Some(axis) => to.set(axis, to.get(axis).map(|value| value + offset - before)),
+                None => filament = offset - before,
             }
         }
-        command.number("MOVE").is_some_and(|moves| moves != 0.0) && self.go(to, 0.0, None)
+        if command.number("MOVE").is_none_or(|moves| moves == 0.0) {
+            return false;
+        }
+        self.state.e = self.state.e.map(|e| e + filament);
+        let filament = filament / self.state.coordinates.extrude_factor;
+        self.go(to, filament, None)
     }
 
     fn save(&mut self, command: &Extended<'_>) {
