@@ -81,7 +81,8 @@ fn naive(file: &str) -> Vec<After> {
 }
 
 fn plan(file: &str, args: &[&str]) -> Value {
-    let out = Command::new(env!("CARGO_BIN_EXE_moonlapse")).arg("plan").arg(path(file)).arg("--json").args(args).output();
+    let out =
+        Command::new(env!("CARGO_BIN_EXE_moonlapse")).arg("plan").arg(path(file)).arg("--json").args(args).output();
     let out = out.unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     serde_json::from_slice(&out.stdout).unwrap()
@@ -116,9 +117,8 @@ fn check_layers(file: &str, lines: &[After], plan: &Value, layers: usize) {
         let first = &lines[line_ending_at(lines, u(window, "from"))];
         let last = &lines[line_ending_at(lines, u(window, "to"))];
         // The travel to the next layer stands behind that layer's mark.
-        let up_to_next = first.marks == layer + 1 && !lines.iter().any(|l| {
-            l.marks == layer + 1 && l.extrudes && l.end <= first.end
-        });
+        let up_to_next =
+            first.marks == layer + 1 && !lines.iter().any(|l| l.marks == layer + 1 && l.extrudes && l.end <= first.end);
         assert!(first.marks == layer || up_to_next, "{file}: layer {layer} at byte {}", first.end);
         assert!(first.end <= last.end && u(&snapshot["span"], "from") <= first.end, "{file}: {snapshot}");
         assert!(last.end <= u(&snapshot["span"], "to"), "{file}: {snapshot}");
@@ -184,7 +184,10 @@ fn check_obstacles(file: &str, lines: &[After], plan: &Value, clearance: f64) ->
                 let from_file = segment_distance(thing, start, start);
                 let on_the_way = segment_distance(thing, start, park);
                 // The grid is off by up to 1.5 mm here, the planner's cells by a little more there.
-                assert!(on_the_way > clearance.min(from_file) - 3.0, "{file}: {window} passes {thing:?} at {on_the_way}");
+                assert!(
+                    on_the_way > clearance.min(from_file) - 3.0,
+                    "{file}: {window} passes {thing:?} at {on_the_way}"
+                );
             }
         }
     }
@@ -208,9 +211,8 @@ fn every_layer_of_every_file_has_a_frame_and_no_window_extrudes() {
             if park != "10,-" {
                 check_windows(file, &lines, &plan);
             }
-            let enough = plan["snapshots"].as_array().unwrap().iter().filter(|s| {
-                s["windows"].as_array().unwrap().len() >= 3
-            });
+            let enough =
+                plan["snapshots"].as_array().unwrap().iter().filter(|s| s["windows"].as_array().unwrap().len() >= 3);
             assert!(file.contains("vase") || enough.count() == layers, "{file}: less than three windows");
         }
     }
@@ -225,7 +227,10 @@ fn no_frame_of_a_vase_moves_anything() {
         assert_eq!(plan["totals"]["added_s"], 0.0);
         for (snapshot, window) in windows(&plan) {
             assert_eq!(window["kind"], "zero_motion");
-            assert_eq!((&window["return"], &window["retract"], &window["travel_mm"]), (&false.into(), &false.into(), &0.0.into()));
+            assert_eq!(
+                (&window["return"], &window["retract"], &window["travel_mm"]),
+                (&false.into(), &false.into(), &0.0.into())
+            );
             assert!(snapshot["fallback"].is_null());
         }
     }
@@ -270,7 +275,9 @@ fn fallbacks_lie_in_their_layer_and_say_what_they_need() {
             let first = line_ending_at(&lines, u(fallback, "from"));
             let last = line_ending_at(&lines, u(fallback, "to"));
             assert!(lines[first..=last].iter().all(|l| !l.retracted), "{file}: {fallback}");
-            assert!(u(&snapshot["span"], "from") <= u(fallback, "from") && u(fallback, "to") <= u(&snapshot["span"], "to"));
+            assert!(
+                u(&snapshot["span"], "from") <= u(fallback, "from") && u(fallback, "to") <= u(&snapshot["span"], "to")
+            );
             assert!(fallback["seconds"].as_f64().unwrap() > 0.2, "{file}: too short to be met: {fallback}");
         }
     }

@@ -33,6 +33,7 @@ enum Leave {
 }
 
 impl Leave {
+    #[inline]
     fn by(event: &Event<'_>, kind: MotionKind) -> Self {
         match kind {
             MotionKind::Lift | MotionKind::Retraction => Self::NotYet,
@@ -81,9 +82,19 @@ impl Follower {
     }
 
     /// A move begins: `each` gets the places for which it decides how the print leaves them.
-    pub(super) fn leave(&mut self, event: &Event<'_>, kind: MotionKind, each: impl FnMut(&Place)) {
+    #[inline]
+    pub(super) fn leave(&mut self, event: &Event<'_>, kind: MotionKind, mut each: impl FnMut(&Place)) {
+        let leave = Leave::by(event, kind);
+        // Mostly one line of extrusion after another: nothing waits, and nothing has to be copied.
+        if self.waiting.is_empty() && leave == Leave::FromHere {
+            if let Some(place) = &self.open {
+                each(place);
+            }
+            self.open = None;
+            return;
+        }
         self.waiting.extend(self.open.take());
-        match Leave::by(event, kind) {
+        match leave {
             Leave::NotYet => {}
             Leave::Never => self.forget(),
             Leave::FromHere => self.resolve(None, each),
@@ -100,6 +111,7 @@ impl Follower {
     }
 
     /// A move that began `began` seconds into the print has ended at `time`: the head stands at a new place, if a frame may begin there.
+    #[inline]
     pub(super) fn arrive(&mut self, event: &Event<'_>, began: f64, time: f64) {
         self.open = event.motion.and_then(|motion| {
             let state: &State = event.state;

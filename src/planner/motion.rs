@@ -115,37 +115,57 @@ impl Stopwatch {
             speed = speed.min(self.machine.max_z_velocity * share);
             accel = accel.min(self.machine.max_z_accel * share);
         }
-        let direction = [dx / m.length, dy / m.length, dz / m.length];
-        let corner = self.corner(direction, m.length, accel).min(speed);
-        if corner < self.speed {
-            let braked = self.speed - corner;
+        let inverse = 1.0 / m.length;
+        let direction = [dx * inverse, dy * inverse, dz * inverse];
+        let from = self.corner(direction, m.length, accel).min(speed);
+        if from < self.speed {
+            let braked = self.speed - from;
             self.elapsed += braked * braked / (2.0 * self.accel * self.speed);
         }
-        let from = corner.min(self.speed);
-        let reached = speed.min(from.mul_add(from, 2.0 * accel * m.length).sqrt());
-        let speeding = (reached - from) / accel;
-        let way = (reached + from) * 0.5 * speeding;
-        self.elapsed += speeding + (m.length - way).max(0.0) / reached;
+        let mut reached = speed;
+        if from == speed {
+            self.elapsed += m.length / speed;
+        } else {
+            // Squares are compared first: most moves need no root.
+            let reachable = from * from + 2.0 * accel * m.length;
+            if reachable < speed * speed {
+                reached = reachable.sqrt();
+            }
+            let speeding = (reached - from) / accel;
+            let way = (reached + from) * 0.5 * speeding;
+            self.elapsed += speeding + (m.length - way).max(0.0) / reached;
+        }
         (self.direction, self.speed, self.accel, self.length) = (direction, reached, accel, m.length);
     }
 
-    /// The speed at which the corner between the last move and one in `direction` is taken, mm/s: Klipper's rule.
+    /// The speed with which a move in `direction` begins, mm/s: that of the last move, or what Klipper's rules for the
+    /// corner between them allow.
+    #[inline]
     fn corner(&self, direction: [f64; 3], length: f64, accel: f64) -> f64 {
+        const SQRT_2_MINUS_1: f64 = std::f64::consts::SQRT_2 - 1.0;
         if self.speed <= 0.0 {
             return 0.0;
         }
         let [a, b] = [self.direction, direction];
         let cos = -(a[0] * b[0] + a[1] * b[1] + a[2] * b[2]);
-        let sin_half = (0.5 * (1.0 - cos)).max(0.0).sqrt();
-        let cos_half = (0.5 * (1.0 + cos)).max(0.0).sqrt();
-        if cos_half < 1e-3 {
-            return f64::INFINITY;
+        // The squares of the sine and cosine of half the angle.
+        let (sin2, cos2) = (0.5 * (1.0 - cos), 0.5 * (1.0 + cos));
+        if cos2 < 1e-6 {
+            return self.speed;
         }
-        const SQRT_2_MINUS_1: f64 = std::f64::consts::SQRT_2 - 1.0;
+        let speed2 = self.speed * self.speed;
         let scv = self.machine.square_corner_velocity;
-        let deviation = sin_half / (1.0 - sin_half) * scv * scv * SQRT_2_MINUS_1;
-        let centripetal = 0.5 * self.length.min(length) * sin_half / cos_half * accel;
-        deviation.min(centripetal).sqrt()
+        let deviation = scv * scv * SQRT_2_MINUS_1;
+        let half = 0.5 * self.length.min(length) * accel;
+        let tan2 = sin2 / cos2;
+        let centripetal2 = half * half * tan2;
+        // sin / (1 - sin) is at least tan2 * (1 + sin2): no root is needed where even that allows the speed.
+        if deviation * tan2 * (1.0 + sin2) >= speed2 && centripetal2 >= speed2 * speed2 {
+            return self.speed;
+        }
+        let sin = sin2.max(0.0).sqrt();
+        let allowed = (deviation * sin / (1.0 - sin)).min(centripetal2.sqrt());
+        if allowed >= speed2 { self.speed } else { allowed.sqrt() }
     }
 }
 

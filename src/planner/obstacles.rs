@@ -24,6 +24,10 @@ struct Block {
 pub(super) struct HeightMap {
     origin: Point,
     cell: Point,
+    /// Cells per mm.
+    per_mm: Point,
+    /// Where the last move ended.
+    last: (Point, (usize, usize)),
     heights: Vec<f32>,
     tallest: f32,
 }
@@ -34,28 +38,47 @@ impl HeightMap {
         let (min, max) = limits.bounds();
         let size = |from: f64, to: f64| ((to - from) / CELLS as f64).max(0.5);
         let cell = Point::new(size(min.x, max.x), size(min.y, max.y));
-        Self { origin: min, cell, heights: vec![f32::NEG_INFINITY; CELLS * CELLS], tallest: f32::NEG_INFINITY }
+        let per_mm = Point::new(1.0 / cell.x, 1.0 / cell.y);
+        let last = (Point::new(f64::NAN, f64::NAN), (0, 0));
+        Self {
+            last,
+            origin: min,
+            cell,
+            per_mm,
+            heights: vec![f32::NEG_INFINITY; CELLS * CELLS],
+            tallest: f32::NEG_INFINITY,
+        }
     }
 
+    /// The cell of a place; what is outside counts for the border.
+    #[inline]
     fn index(&self, p: Point) -> (usize, usize) {
-        // `as` saturates: what is outside counts for the border.
-        let x = ((p.x - self.origin.x) / self.cell.x) as usize;
-        let y = ((p.y - self.origin.y) / self.cell.y) as usize;
-        (x.min(CELLS - 1), y.min(CELLS - 1))
+        // Conversions to i32 are faster than to usize; out of range they saturate.
+        let cell = |n: f64| (n as i32).clamp(0, CELLS as i32 - 1) as usize;
+        (cell((p.x - self.origin.x) * self.per_mm.x), cell((p.y - self.origin.y) * self.per_mm.y))
     }
 
     /// Notes plastic from `a` to `b` at height `z`.
+    #[inline]
     pub(super) fn extrude(&mut self, a: Point, b: Point, z: f64) {
         let z = z as f32;
-        let (from, to) = (self.index(a), self.index(b));
+        // Mostly a move begins where the last one ended.
+        let from = if a == self.last.0 { self.last.1 } else { self.index(a) };
+        let to = self.index(b);
+        self.last = (b, to);
         self.raise(to, z);
         if from != to {
-            let steps = from.0.abs_diff(to.0).max(from.1.abs_diff(to.1)) * 2;
-            for i in 0..steps {
-                let t = i as f64 / steps as f64;
-                let cell = self.index(Point::new((b.x - a.x).mul_add(t, a.x), (b.y - a.y).mul_add(t, a.y)));
-                self.raise(cell, z);
-            }
+            self.extrude_across(a, b, z, from.0.abs_diff(to.0).max(from.1.abs_diff(to.1)) * 2);
+        }
+    }
+
+    /// The cells on a way, in `steps`.
+    fn extrude_across(&mut self, a: Point, b: Point, z: f32, steps: usize) {
+        let step = 1.0 / steps as f64;
+        let (dx, dy) = ((b.x - a.x) * step, (b.y - a.y) * step);
+        for i in 0..steps {
+            let cell = self.index(Point::new(a.x + dx * i as f64, a.y + dy * i as f64));
+            self.raise(cell, z);
         }
     }
 

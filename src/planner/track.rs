@@ -43,6 +43,8 @@ pub(super) struct Tracker {
     /// Places along the edge, when one is to be chosen, and what each would cost in travel so far.
     pub(super) edge: Vec<(Point, f64)>,
     unit: Option<Unit>,
+    /// Where the head goes in the open frame, where that does not depend on where it is.
+    target: Option<Point>,
     /// Where the frame before began.
     before: Option<Point>,
     pub(super) drafts: Vec<Draft>,
@@ -59,7 +61,7 @@ impl Tracker {
             }
         };
         let due = Due::new(track.trigger.clone());
-        Self { track, due, stabilization, edge, unit: None, before: None, drafts: vec![], missed: vec![] }
+        Self { track, due, stabilization, edge, unit: None, target: None, before: None, drafts: vec![], missed: vec![] }
     }
 
     /// A layer begins with the line that ends at `from`.
@@ -116,6 +118,14 @@ impl Tracker {
             mode => Some(Selector::new(mode)),
         };
         self.unit = Some(Unit::new(number, height, from, scene.now(), selector));
+        self.target = match (self.track.mode, self.before) {
+            (Mode::SnapToPrint { smooth: true, .. }, Some(before)) => Some(before),
+            _ if self.stabilization.is_none() => Some(self.before.unwrap_or_default()),
+            _ if self.stabilization.moves_both() => {
+                Some(self.stabilization.target(self.drafts.len(), Point::default(), &scene.limits))
+            }
+            _ => None,
+        };
     }
 
     /// A move has led to where the position is not known.
@@ -156,18 +166,18 @@ impl Tracker {
             *count += 1;
             return;
         }
-        let target = match (track.mode, self.before) {
-            (Mode::SnapToPrint { smooth: true, .. }, Some(before)) => before,
-            _ if self.stabilization.is_none() => self.before.unwrap_or_default(),
-            _ => self.stabilization.target(self.drafts.len(), place.at, &scene.limits),
+        let target = match self.target {
+            Some(target) => target,
+            None => self.stabilization.target(self.drafts.len(), place.at, &scene.limits),
         };
-        unit.offer_still(place, place.at.distance(target), scene.now());
-        unit.regions.offer(place, scene.now());
-        let beside_tall = scene.heights.tallest().is_some_and(|tallest| tallest > place.z + 0.01);
+        let now = scene.now();
+        unit.offer_still(place, place.at.distance2(target), now);
+        unit.regions.offer(place, now);
+        let tallest = scene.heights.tallest();
         match &mut unit.selector {
-            None => unit.offer_window(place, scene.now(), beside_tall),
-            Some(_) if place.kind == Kind::Command => unit.offer_window(place, scene.now(), beside_tall),
-            Some(selector) => selector.offer(place, target, self.before.unwrap_or_default(), scene.now()),
+            None => unit.offer_window(place, now, tallest),
+            Some(_) if place.kind == Kind::Command => unit.offer_window(place, now, tallest),
+            Some(selector) => selector.offer(place, target, self.before.unwrap_or_default(), now),
         }
     }
 

@@ -73,16 +73,16 @@ impl Unit {
         }
     }
 
-    /// Takes a place for a frame without moves, `distance` mm from where the head would rather be.
+    /// Takes a place for a frame without moves, `distance2` mm² from where the head would rather be.
     #[inline]
-    pub(super) fn offer_still(&mut self, place: &Place, distance: f64, now: f64) {
-        if self.stills.len() == MOST_STILLS && self.stills.last().is_none_or(|(worst, _)| distance >= *worst) {
+    pub(super) fn offer_still(&mut self, place: &Place, distance2: f64, now: f64) {
+        if self.stills.len() == MOST_STILLS && self.stills.last().is_none_or(|(worst, _)| distance2 >= *worst) {
             return;
         }
         let mut spot = Spot::new(place, now);
         spot.kind = Kind::ZeroMotion;
-        let at = self.stills.partition_point(|(other, _)| *other <= distance);
-        self.stills.insert(at, (distance, spot));
+        let at = self.stills.partition_point(|(other, _)| *other <= distance2);
+        self.stills.insert(at, (distance2, spot));
         self.stills.truncate(MOST_STILLS);
     }
 
@@ -99,12 +99,12 @@ impl Unit {
     /// Takes a place for a window, `now` seconds into the print when the head leaves it.
     #[inline]
     ///
-    /// `beside_tall`: something finished stands above the nozzle, so a window is a single place from which every way can
-    /// be checked.
-    pub(super) fn offer_window(&mut self, place: &Place, now: f64, beside_tall: bool) {
+    /// `tallest`: the highest point of the print. Below it a window is a single place, so that every way can be checked.
+    pub(super) fn offer_window(&mut self, place: &Place, now: f64, tallest: Option<f64>) {
         if place.kind == Kind::Extrusion && place.next.is_none() {
             return;
         }
+        let beside_tall = tallest.is_some_and(|tallest| tallest > place.z + 0.01);
         let stretch = &mut self.stretch;
         if place.kind.is_retracted() || place.kind == Kind::Command {
             stretch.travelled |= place.next.is_some() || place.kind >= Kind::RetractedTravel;

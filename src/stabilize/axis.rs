@@ -66,6 +66,12 @@ impl Stabilization {
         *self == Self::NONE
     }
 
+    /// Whether both axes are moved, so that the target does not depend on where the head is.
+    #[must_use]
+    pub fn moves_both(&self) -> bool {
+        self.x != Axis::Disabled && self.y != Axis::Disabled
+    }
+
     /// Where the head goes for frame `frame` (from zero) from `here`, within the printer's limits.
     ///
     /// An axis that is not stabilised keeps its coordinate, even where clamping the other one to a round bed would

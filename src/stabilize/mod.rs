@@ -36,10 +36,17 @@ impl Point {
         Self { x, y }
     }
 
+    /// The square of the distance to `other`, mm².
+    #[inline]
+    #[must_use]
+    pub fn distance2(self, other: Self) -> f64 {
+        let (dx, dy) = (other.x - self.x, other.y - self.y);
+        dx * dx + dy * dy
+    }
+
     /// The distance to `other`, mm.
     #[must_use]
     pub fn distance(self, other: Self) -> f64 {
-        let (dx, dy) = (other.x - self.x, other.y - self.y);
-        dx.mul_add(dx, dy * dy).sqrt()
+        self.distance2(other).sqrt()
     }
 }
