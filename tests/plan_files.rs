@@ -1,4 +1,5 @@
 //! The plans of sliced files, checked by a slow reader of its own that shares nothing with the engine or the planner.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::PathBuf;
 use std::process::Command;

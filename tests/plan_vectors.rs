@@ -1,4 +1,5 @@
 //! Octolapse's vectors that concern plans; what it did for the same lines.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 use std::fs;

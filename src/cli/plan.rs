@@ -1,7 +1,10 @@
 //! `moonlapse plan`: where in a file the frames are best taken.
 
 mod bed;
+mod layer;
 mod summary;
+mod svg;
+mod view;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -26,6 +29,12 @@ pub(super) struct Plan {
     /// Print the plan as JSON instead of a summary.
     #[arg(long)]
     json: bool,
+    /// Draw a layer with its windows, its candidates and the park position to this file.
+    #[arg(long, value_name = "OUT")]
+    svg: Option<PathBuf>,
+    /// Which layer to draw [default: one in the middle].
+    #[arg(long, value_name = "LAYER", requires = "svg")]
+    layer: Option<u32>,
     /// What makes a frame due: layer, every:3 (layers), height:0.5 (mm), time:30 (seconds), gcode, gcode:NAME.
     /// Several make several plans.
     #[arg(long, value_name = "TRIGGER", default_value = "layer")]
@@ -73,6 +82,12 @@ enum PlanError {
     Read { file: PathBuf, source: io::Error },
     #[error("the bed makes no sense: {0}")]
     Limits(#[from] LimitError),
+    #[error("there is no frame in layer {0} to draw; the summary lists the layers that have one")]
+    NoSuchLayer(u32),
+    #[error("there is no frame to draw")]
+    NoFrame,
+    #[error("cannot write {}: {source}", file.display())]
+    Picture { file: PathBuf, source: io::Error },
     #[error("cannot write the plan: {0}")]
     Write(#[from] io::Error),
 }
@@ -104,7 +119,16 @@ impl Plan {
         let settings = Settings::from_file(&mut file).map_err(unreadable)?;
         let hints = Hints::from_file(&mut file).map_err(unreadable)?;
         let (options, assumed) = self.options(&hints)?;
+        let limits = options.limits;
         let plans = planner::plan_file(&mut file, self.engine.options(&settings), options).map_err(unreadable)?;
+        if let (Some(svg), Some(plan)) = (&self.svg, plans.first()) {
+            let snapshot = self.drawn(plan)?;
+            let options = self.engine.options(&settings);
+            let layer = layer::read(&mut file, options, &settings, snapshot).map_err(unreadable)?;
+            let title = self.file.file_name().unwrap_or_default().to_string_lossy();
+            let picture = svg::draw(&title, plan, snapshot, &layer, &limits);
+            std::fs::write(svg, picture).map_err(|source| PlanError::Picture { file: svg.clone(), source })?;
+        }
         if self.json {
             let output = match plans.as_slice() {
                 [plan] => Output::One(plan),
@@ -121,6 +145,14 @@ impl Plan {
             }
         }
         Ok(out.flush()?)
+    }
+
+    /// The frame whose layer is drawn.
+    fn drawn<'a>(&self, plan: &'a planner::Plan) -> Result<&'a planner::Snapshot, PlanError> {
+        match self.layer {
+            Some(layer) => plan.snapshots.iter().find(|s| s.layer == layer).ok_or(PlanError::NoSuchLayer(layer)),
+            None => plan.snapshots.get(plan.snapshots.len() / 2).ok_or(PlanError::NoFrame),
+        }
     }
 
     /// The options, and what had to be assumed about the bed.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::planner::{Plan, Snapshot, Window};
+use crate::planner::{Kind, Plan, Snapshot, Window};
 
 /// Layers that are shown one by one.
 const SHOWN: usize = 8;
@@ -77,11 +77,13 @@ fn table(snapshots: &[Snapshot], out: &mut impl Write) -> io::Result<()> {
 /// A window in a few words: `byte 2204, after skirt_brim, travels on`.
 fn describe(window: &Window) -> String {
     let feature = window.feature.map(|f| format!(", after {}", f.name())).unwrap_or_default();
+    if window.kind == Kind::ZeroMotion {
+        return format!("byte {}, in passing", window.span.from);
+    }
     let way = match (window.rise_to, window.returns) {
         (Some(z), _) => format!(", rises to {z:.1}"),
         (None, true) => ", comes back".to_owned(),
-        (None, false) if window.travel_mm > 0.0 => ", goes on".to_owned(),
-        (None, false) => String::new(),
+        (None, false) => ", goes on".to_owned(),
     };
     format!("byte {}{feature}{way}", window.span.from)
 }
