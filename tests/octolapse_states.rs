@@ -4,8 +4,9 @@
 //! `docs/triggers.md`. A difference that is not listed fails, and so does a listed one that has gone.
 
 use moonlapse::gcode::engine::{Engine, Options};
-use moonlapse::gcode::line::{Command, Line, Parser};
+use moonlapse::gcode::line::{Command, Line};
 use moonlapse::gcode::number;
+use moonlapse::gcode::parse::Parser;
 use moonlapse::gcode::scan::{RawLine, Splitter};
 use moonlapse::gcode::state::{Axis, Mode, State};
 use serde_json::{Map, Value, json};
