@@ -1,4 +1,5 @@
 //! What must hold for any file, however broken.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use moonlapse::gcode::engine::{Engine, MotionKind, Options};
 use moonlapse::gcode::line::{Command, Line};

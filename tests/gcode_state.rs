@@ -1,4 +1,5 @@
 //! What commands do to the state, as Klipper does it, and how layers are told apart.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use moonlapse::gcode::engine::{Engine, Motion, MotionKind, Options};
 use moonlapse::gcode::feature::Feature;

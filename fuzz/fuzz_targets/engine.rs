@@ -5,11 +5,16 @@
 
 #![no_main]
 
+// The module itself and not the package: it needs nothing else of it, and builds in seconds.
+#[allow(dead_code, unreachable_pub, unused_imports)]
+#[path = "../../src/gcode/mod.rs"]
+mod gcode;
+
 use libfuzzer_sys::fuzz_target;
-use moonlapse::gcode::engine::{Engine, Options};
-use moonlapse::gcode::parse::Parser;
-use moonlapse::gcode::scan::{Splitter, read_lines};
-use moonlapse::gcode::slicer::Settings;
+use crate::gcode::engine::{Engine, Options};
+use crate::gcode::parse::Parser;
+use crate::gcode::scan::{Splitter, read_lines};
+use crate::gcode::slicer::Settings;
 
 fuzz_target!(|bytes: &[u8]| {
     let (head, tail) = bytes.split_at(bytes.len() / 2);
