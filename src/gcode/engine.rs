@@ -104,7 +104,7 @@ impl Engine {
             _ => machine.run(&command),
         };
         if let Some(comment) = comment {
-            machine.remark(comment, command == Command::None);
+            machine.remark(comment, matches!(command, Command::None));
         }
         Event {
             line: raw.number,

@@ -48,7 +48,7 @@ impl Parser {
     }
 
     fn parse_any<'a>(&'a mut self, line: &'a [u8]) -> Line<'a> {
-        let line = skip_line_numbers(trim(line));
+        let line = skip_prefix(line);
         match line {
             [b'@', ..] => {
                 let (text, comment) = split_comment(line);
@@ -64,7 +64,7 @@ impl Parser {
     fn parse_extended(line: &[u8]) -> Line<'_> {
         let end = line.iter().position(|&byte| !is_name(byte) && !byte.is_ascii_digit()).unwrap_or(line.len());
         let (name, rest) = line.split_at(end);
-        if !rest.first().is_none_or(|&byte| byte.is_ascii_whitespace() || matches!(byte, b';' | b'#')) {
+        if !starts_words(rest) {
             let (text, comment) = split_comment(line);
             return Line { command: Command::Other(text), comment };
         }
@@ -76,7 +76,6 @@ impl Parser {
 
     fn parse_traditional<'a>(&'a mut self, line: &'a [u8]) -> Line<'a> {
         let (text, comment) = split_comment(line);
-        let text = skip_blanks(text);
         if text.is_empty() {
             return Line { command: Command::None, comment };
         }
@@ -89,6 +88,9 @@ impl Parser {
         let (code, args) = split_code(text)?;
         if code.has_text() {
             return Some(Command::Traditional { code, words: &self.words, text: trim(args) });
+        }
+        if skip_blanks(args).first().is_some_and(|&byte| !is_name(byte) && byte != b'*') {
+            return None;
         }
         let well_formed = self.any_words(args);
         let words = &self.words;
@@ -132,9 +134,13 @@ impl Parser {
     }
 }
 
-/// Takes blanks off both ends: those of Python's `str.strip()` among the ASCII characters.
+/// A blank of Python's `str.strip()` among the ASCII characters.
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r' | 0x1c..=0x1f)
+}
+
+/// Takes blanks off both ends.
 fn trim(mut bytes: &[u8]) -> &[u8] {
-    let is_blank = |byte: u8| matches!(byte, b' ' | b'\t'..=b'\r' | 0x1c..=0x1f);
     while let [first, rest @ ..] = bytes
         && is_blank(*first)
     {
@@ -148,25 +154,36 @@ fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// Takes blanks and `(comments)` off the front.
+/// May words follow here? Klipper takes anything else between a command and its first word for a part of the name.
+fn starts_words(rest: &[u8]) -> bool {
+    let glued = rest.first().is_some_and(|&byte| is_name(byte));
+    !glued && trim(rest).first().is_none_or(|&byte| is_name(byte) || matches!(byte, b';' | b'*'))
+}
+
+/// Takes blanks and `(comments)` off the front; a `;` ends a comment in brackets, too.
 fn skip_blanks(bytes: &[u8]) -> &[u8] {
     let mut bytes = trim(bytes);
     while let [b'(', rest @ ..] = bytes {
-        let close = memchr::memchr(b')', rest).map_or(rest.len(), |close| close + 1);
-        bytes = trim(&rest[close..]);
+        let end = match memchr::memchr2(b')', b';', rest) {
+            Some(at) if rest[at] == b')' => at + 1,
+            Some(at) => at,
+            None => rest.len(),
+        };
+        bytes = trim(&rest[end..]);
     }
     bytes
 }
 
-/// Takes `N123` off the front.
-fn skip_line_numbers(mut line: &[u8]) -> &[u8] {
+/// Takes blanks, `(comments)` and line numbers (`N123`) off the front.
+fn skip_prefix(line: &[u8]) -> &[u8] {
+    let mut line = skip_blanks(line);
     while let [b'N' | b'n', rest @ ..] = line {
         let rest = trim(rest);
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         if digits == 0 {
             break;
         }
-        line = trim(&rest[digits..]);
+        line = skip_blanks(&rest[digits..]);
     }
     line
 }
