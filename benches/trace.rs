@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use moonlapse::gcode::engine::{Engine, Options};
-use moonlapse::gcode::line::Parser;
+use moonlapse::gcode::parse::Parser;
 use moonlapse::gcode::scan::read_lines;
 use moonlapse::gcode::slicer::Settings;
 

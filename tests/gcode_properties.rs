@@ -1,7 +1,9 @@
 //! What must hold for any file, however broken.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use moonlapse::gcode::engine::{Engine, MotionKind, Options};
-use moonlapse::gcode::line::{Command, Line, Parser};
+use moonlapse::gcode::line::{Command, Line};
+use moonlapse::gcode::parse::Parser;
 use moonlapse::gcode::scan::{RawLine, Splitter, read_lines};
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -157,7 +157,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::gcode::line::{Command, Parser};
+    use crate::gcode::line::Command;
+    use crate::gcode::parse::Parser;
 
     fn arc(line: &str, plane: Plane, from: [f64; 3], to: [f64; 3]) -> Option<Arc> {
         let mut parser = Parser::default();

@@ -86,7 +86,8 @@ fn points(text: &[u8]) -> impl Iterator<Item = [f64; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gcode::line::{Command, Parser};
+    use crate::gcode::line::Command;
+    use crate::gcode::parse::Parser;
 
     fn define(objects: &mut Objects, line: &str) {
         let mut parser = Parser::default();

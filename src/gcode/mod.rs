@@ -5,7 +5,8 @@
 //!
 //! * [`number`]: decimal numbers from bytes.
 //! * [`scan`]: lines and their byte offsets from chunks or readers.
-//! * [`line`]: one line to a command with its parameters.
+//! * [`line`]: one line as a command with its parameters.
+//! * [`parse`]: bytes to lines.
 //! * [`state`]: modes, position, offsets, tools.
 //! * [`arc`]: G2 and G3.
 //! * [`extruder`]: Octolapse's ten extruder states, also fed from live positions.
@@ -14,16 +15,22 @@
 //! * [`feature`]: what is being printed, from the slicers' comments.
 //! * [`slicer`]: the settings that slicers write into a file's head or tail.
 //! * [`exclude_object`]: objects and which of them is being printed.
+//! * [`options`]: what a file does not say.
+//! * `machine`, `commands`: what moves and commands do to the state.
 //! * [`engine`]: all of it over a stream of lines.
 
 pub mod arc;
+mod commands;
 pub mod engine;
 pub mod exclude_object;
 pub mod extruder;
 pub mod feature;
 pub mod layer;
 pub mod line;
+mod machine;
 pub mod number;
+pub mod options;
+pub mod parse;
 pub mod retraction;
 pub mod scan;
 pub mod slicer;
