@@ -143,6 +143,8 @@ pub(super) struct Place {
     pub(super) from: u64,
     /// The last `file_position` before it leaves.
     pub(super) to: u64,
+    /// The same of the place before, when there is nothing but a move between them.
+    pub(super) follows: Option<u64>,
     pub(super) kind: Kind,
     /// What was printed last.
     pub(super) feature: Option<Feature>,

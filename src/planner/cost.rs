@@ -80,6 +80,7 @@ mod tests {
             &Place {
                 from: 1,
                 to: 1,
+                follows: None,
                 kind: if retracted { Kind::RetractedTravel } else { Kind::Travel },
                 feature: None,
                 at: Point::new(100., 0.),

@@ -15,6 +15,8 @@ const BELOW: f64 = 0.005;
 pub(super) struct Follower {
     /// Where the head stands now.
     open: Option<Place>,
+    /// The end of the place that the current move has left.
+    left: Option<u64>,
     /// Places since the head last moved in x and y; what it does next decides about all of them.
     waiting: Vec<Place>,
 }
@@ -65,7 +67,8 @@ impl Follower {
     pub(super) fn split(&mut self, event: &Event<'_>) {
         if let Some(place) = self.open {
             self.waiting.push(place);
-            self.open = Some(Place { from: event.end, to: event.end, object: event.state.object, ..place });
+            self.open =
+                Some(Place { from: event.end, to: event.end, follows: None, object: event.state.object, ..place });
         }
     }
 
@@ -85,6 +88,7 @@ impl Follower {
     #[inline]
     pub(super) fn leave(&mut self, event: &Event<'_>, kind: MotionKind, mut each: impl FnMut(&Place)) {
         let leave = Leave::by(event, kind);
+        self.left = self.open.as_ref().map(|place| place.to);
         // Mostly one line of extrusion after another: nothing waits, and nothing has to be copied.
         if self.waiting.is_empty() && leave == Leave::FromHere {
             if let Some(place) = &self.open {
@@ -120,6 +124,7 @@ impl Follower {
             Some(Place {
                 from: event.end,
                 to: event.end,
+                follows: self.left,
                 kind,
                 feature: state.feature,
                 at: Point::new(x, y),

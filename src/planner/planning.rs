@@ -170,7 +170,7 @@ impl Planner {
             let place = follower.asked(event);
             let mut asked = false;
             for tracker in trackers.iter_mut() {
-                asked |= tracker.on_command(&name, (layer.number, layer.height, event.start), place.as_ref(), scene);
+                asked |= tracker.on_command(&name, (layer.number, layer.height, event.end), place.as_ref(), scene);
             }
             if asked && let Some(place) = place {
                 follower.replace(place);

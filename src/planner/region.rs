@@ -29,6 +29,8 @@ impl Worth {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Regions {
     open: Option<Spot>,
+    /// Where the place before ended; another one that does not follow it lies behind something unknown or forbidden.
+    last: Option<u64>,
     best: Option<(Worth, Spot)>,
 }
 
@@ -36,6 +38,9 @@ impl Regions {
     /// Takes a place that is allowed, `now` seconds into the print when the head leaves it.
     #[inline]
     pub(super) fn offer(&mut self, place: &Place, now: f64) {
+        if place.follows != self.last.replace(place.to) {
+            self.end();
+        }
         if place.kind != Kind::Extrusion {
             // A travel between two lines of infill does not end the infill; a retraction does.
             if place.retracted {

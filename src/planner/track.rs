@@ -145,7 +145,8 @@ impl Tracker {
 
     /// Takes a place into account, now that it is known how the print leaves it.
     pub(super) fn offer(&mut self, place: &Place, scene: &Scene) {
-        let Some(unit) = &mut self.unit else { return };
+        // A place from before the frame became due belongs to none.
+        let Some(unit) = self.unit.as_mut().filter(|unit| place.from >= unit.from) else { return };
         unit.to = place.to;
         if place.below || place.feature == Some(Feature::Custom) {
             return;

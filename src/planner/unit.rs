@@ -153,6 +153,7 @@ impl Spot {
     fn continues_at(&self, place: &Place, beside_tall: bool) -> bool {
         self.kind != Kind::Command
             && place.kind != Kind::Command
+            && place.follows == Some(self.to)
             && self.returns() == place.next.is_none()
             && self.object == place.object
             && !(beside_tall && self.at().distance(place.at) > 1e-3)
