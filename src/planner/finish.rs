@@ -8,6 +8,7 @@ use super::options::{FrameMoves, Mode};
 use super::plan::{Missed, Plan, Reason, Snapshot, Span, Target, Totals, Window};
 use super::spot::Spot;
 use super::track::{Draft, Tracker};
+use super::trigger::Trigger;
 
 /// Every frame should have so many windows; where retracted ones do not suffice, others fill up.
 const ENOUGH: usize = 3;
@@ -49,6 +50,11 @@ pub(super) fn plan(tracker: Tracker, whole: &Whole<'_>) -> Plan {
             stabilization: if snaps { &Stabilization::NONE } else { &stabilization },
             bit: 1 << bit,
             in_order: !matches!(mode, Mode::RetractedTravel),
+            // Frames by time should be evenly spread: the first half of their interval comes first.
+            early: match plan.trigger {
+                Trigger::Time(step) => draft.time + step / 2.0,
+                _ => f64::INFINITY,
+            },
         };
         let snapshot = if still { in_passing(&draft, whole) } else { aim.snapshot(&draft, whole) };
         match snapshot {
@@ -76,6 +82,8 @@ struct Aim<'a> {
     bit: u64,
     /// The windows are in their order already.
     in_order: bool,
+    /// Windows before this time come first, s.
+    early: f64,
 }
 
 impl Aim<'_> {
@@ -94,7 +102,8 @@ impl Aim<'_> {
         } else {
             let key = |spot: &Spot| {
                 let detour = spot.detour(self.target(spot, whole));
-                (u8::from(spot.blocked & self.bit != 0) << 4 | spot.class(), detour)
+                let late = spot.time > self.early;
+                (u8::from(late) << 5 | u8::from(spot.blocked & self.bit != 0) << 4 | spot.class(), detour)
             };
             spots.sort_by(|a, b| {
                 let ((a_class, a_detour), (b_class, b_detour)) = (key(a), key(b));

@@ -18,9 +18,9 @@ pub enum Issue {
         /// Frames that move nothing because there is no safe way.
         still: usize,
     },
-    /// No layer has a retraction to use.
+    /// The file never retracts.
     NoRetraction,
-    /// Some layers have no retraction to use.
+    /// Some frames do not begin in a retraction of the file's.
     OwnRetractions {
         /// How many frames begin with a retraction of our own.
         frames: u32,
@@ -70,7 +70,7 @@ impl fmt::Display for Issue {
                 "the file never retracts: every frame needs a retraction of its own, which may leave strings or blobs",
             ),
             Self::OwnRetractions { frames } => {
-                write!(f, "{frames} layers have no retraction to use: their frames begin with one of their own")
+                write!(f, "{frames} frames begin with a retraction of their own, which may leave strings or blobs")
             }
             Self::NoFeatures => f.write_str(
                 "the file does not say what it prints (no ;TYPE: comments), so visible walls cannot be avoided",

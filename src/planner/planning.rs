@@ -41,6 +41,7 @@ struct Seen {
     runs: u32,
     vase: bool,
     features: bool,
+    retractions: bool,
     stopped: bool,
     own_calls: u32,
 }
@@ -115,6 +116,7 @@ impl Planner {
                 scene.heights.extrude(Point::new(x, y), Point::new(to_x, to_y), z);
             }
         }
+        self.seen.retractions |= motion.kind == MotionKind::Retraction && layer.number > 0;
         if self.wants_walls {
             scene.walls.add(motion, event.state.feature);
         }
@@ -214,15 +216,15 @@ fn issues(plan: &Plan, seen: &Seen, vase: bool, engine: &Engine) -> Vec<Issue> {
     };
     let moving = plan.totals.snapshots - plan.totals.without_move;
     let own = plan.totals.extra_retractions;
-    let all_own = moving > 0 && own as usize == moving;
+    let never = moving > 0 && !seen.retractions;
     let risen = plan.snapshots.iter().filter(|s| s.windows.first().is_some_and(|w| w.rise_to.is_some())).count();
     let still = if plan.mode == Mode::ZeroMotion { 0 } else { plan.totals.without_move };
     let report = engine.layer_report();
     add(plan.snapshots.is_empty(), Issue::Empty);
     add(vase, Issue::Vase);
     add(seen.runs > 1, Issue::Sequential { objects: seen.runs, risen, still });
-    add(all_own, Issue::NoRetraction);
-    add(own > 0 && !all_own, Issue::OwnRetractions { frames: own });
+    add(never, Issue::NoRetraction);
+    add(own > 0 && !never, Issue::OwnRetractions { frames: own });
     add(seen.layers > 0 && !seen.features, Issue::NoFeatures);
     add(plan.mode == Mode::Fast, Issue::Fast);
     add(matches!(plan.mode, Mode::SnapToPrint { high_quality: false, .. }), Issue::SnapOnWalls);

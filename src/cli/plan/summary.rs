@@ -57,7 +57,7 @@ fn table(snapshots: &[Snapshot], out: &mut impl Write) -> io::Result<()> {
         return Ok(());
     }
     writeln!(out)?;
-    writeln!(out, "  layer   height  windows  best                                            cost")?;
+    writeln!(out, "  layer   height  windows  best                                              cost")?;
     let skipped = snapshots.len().saturating_sub(SHOWN);
     for (i, snapshot) in snapshots.iter().enumerate() {
         // The first half and the last.
@@ -69,7 +69,7 @@ fn table(snapshots: &[Snapshot], out: &mut impl Write) -> io::Result<()> {
         }
         let best = snapshot.windows.first().or(snapshot.fallback.as_ref()).map(describe).unwrap_or_default();
         let (layer, height, windows) = (snapshot.layer, snapshot.height, snapshot.windows.len());
-        writeln!(out, "  {layer:>5} {height:>8.2} {windows:>8}  {best:<46} {:>5.2} s", snapshot.cost_s)?;
+        writeln!(out, "  {layer:>5} {height:>8.2} {windows:>8}  {best:<48} {:>5.2} s", snapshot.cost_s)?;
     }
     Ok(())
 }
