@@ -1,5 +1,10 @@
 //! The `moonlapse` command: one file per subcommand, each with its arguments and a `run`.
 
+mod check;
+pub mod paths;
+mod render;
+pub mod schema;
+mod sessions;
 mod trace;
 
 use std::process::ExitCode;
@@ -18,6 +23,10 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(check::Check),
+    Render(Box<render::Render>),
+    Schema(schema::Schema),
+    Sessions(sessions::Sessions),
     Trace(trace::Trace),
 }
 
@@ -26,6 +35,10 @@ impl Cli {
     #[must_use]
     pub fn run(self) -> ExitCode {
         match self.command {
+            Command::Check(check) => check.run(),
+            Command::Render(command) => command.run(),
+            Command::Schema(schema) => schema.run(),
+            Command::Sessions(command) => command.run(),
             Command::Trace(trace) => trace.run(),
         }
     }
