@@ -176,6 +176,15 @@ fn each_tool_keeps_its_own_retraction() {
 }
 
 #[test]
+fn each_tool_has_the_retraction_length_of_its_own() {
+    let options = Options { retraction_lengths: vec![0.8, 4.0], ..Options::default() };
+    let engine = with(options, "G28\nM83\nT1\nG1 X1 E1\nG1 E-1\n");
+    assert_eq!(states(&engine), ["retracting_start", "retracting", "partially_retracted"]);
+    let engine = after("; retract_length = 0.8,4\nM83\nG28\nT1\nG1 X1 E1\nG1 E-1\n");
+    assert_eq!(states(&engine), ["retracting_start", "retracting", "partially_retracted"]);
+}
+
+#[test]
 fn lines_that_klipper_refuses_change_nothing() {
     let engine = after("G28\nG1 X1 Y1 Z1\nG1 X1.2.3\nG1 X=5\nG92 X1..2\nG1 F-5\nG1 X5(\n");
     assert_eq!(engine.state().position, Position::new(5.0, 1.0, 1.0));

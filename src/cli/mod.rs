@@ -1,6 +1,11 @@
 //! The `moonlapse` command: one file per subcommand, each with its arguments and a `run`.
 
+mod check;
+pub mod paths;
 mod plan;
+mod render;
+pub mod schema;
+mod sessions;
 mod trace;
 
 use std::process::ExitCode;
@@ -19,7 +24,11 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(check::Check),
     Plan(Box<plan::Plan>),
+    Render(Box<render::Render>),
+    Schema(schema::Schema),
+    Sessions(sessions::Sessions),
     Trace(trace::Trace),
 }
 
@@ -28,7 +37,11 @@ impl Cli {
     #[must_use]
     pub fn run(self) -> ExitCode {
         match self.command {
+            Command::Check(check) => check.run(),
             Command::Plan(plan) => plan.run(),
+            Command::Render(command) => command.run(),
+            Command::Schema(schema) => schema.run(),
+            Command::Sessions(command) => command.run(),
             Command::Trace(trace) => trace.run(),
         }
     }

@@ -7,6 +7,7 @@ use super::extruder::Extruder;
 use super::feature::{self, LayerMark, MarkKind, Remark};
 use super::line::{Code, Command, Extended, Words};
 use super::machine::{Machine, Saved};
+use super::options::length_of;
 use super::state::{Axis, Limits, Mode, Plane, Position, State, Units};
 
 /// More saved states than this are a broken file.
@@ -140,9 +141,9 @@ impl Machine {
             return;
         }
         while self.state.extruders.len() <= tool {
-            let lengths = &self.settings.retraction_length;
-            let own = lengths.get(self.state.extruders.len()).or(lengths.first()).copied();
-            self.state.extruders.push(Extruder::new(self.options.retraction_length.or(own)));
+            let next = self.state.extruders.len();
+            let by_file = || length_of(&self.settings.retraction_length, next);
+            self.state.extruders.push(Extruder::new(self.options.length_of(next).or_else(by_file)));
         }
         self.state.tool = tool;
     }
@@ -286,10 +287,9 @@ impl Machine {
 
     /// Settings that the file's head brings hold from there on, unless the options say otherwise.
     fn adopt_settings(&mut self) {
-        let lengths = &self.settings.retraction_length;
-        if self.options.retraction_length.is_none() {
-            for (index, extruder) in self.state.extruders.iter_mut().enumerate() {
-                extruder.set_length(lengths.get(index).or(lengths.first()).copied());
+        for (tool, extruder) in self.state.extruders.iter_mut().enumerate() {
+            if self.options.length_of(tool).is_none() {
+                extruder.set_length(length_of(&self.settings.retraction_length, tool));
             }
         }
         let mut rules = self.options.layer_rules();

@@ -19,10 +19,13 @@ pub struct Object {
 }
 
 /// More objects than this are a broken file; the rest is not kept.
-const MOST_OBJECTS: usize = 4096;
+const MOST_OBJECTS: usize = 1024;
 
 /// More corners than this are not kept of an outline.
-const MOST_CORNERS: usize = 4096;
+const MOST_CORNERS: usize = 1024;
+
+/// Longer names are no names, bytes.
+const LONGEST_NAME: usize = 1024;
 
 /// The objects of a file in the order in which they were first named.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +50,7 @@ impl Objects {
         let known = self.objects.iter().position(|object| object.name.as_bytes().eq_ignore_ascii_case(name));
         let index = match known {
             Some(index) => index,
-            None if self.objects.len() >= MOST_OBJECTS => return None,
+            None if self.objects.len() >= MOST_OBJECTS || name.len() > LONGEST_NAME => return None,
             None => {
                 let name = String::from_utf8_lossy(name).to_ascii_uppercase();
                 self.objects.push(Object { name, ..Object::default() });

@@ -41,7 +41,7 @@ const SOME_RETRACTION: f64 = 1.0;
 
 impl Machine {
     pub(super) fn new(options: Options) -> Self {
-        let firmware_length = options.firmware_retract_length.or(options.retraction_length).unwrap_or(SOME_RETRACTION);
+        let firmware_length = options.firmware_retract_length.or(options.length_of(0)).unwrap_or(SOME_RETRACTION);
         let coordinates = Coordinates {
             mode: options.xyz_mode,
             extruder_mode: options.e_mode,
@@ -65,7 +65,7 @@ impl Machine {
             feature: None,
             object: None,
             wiping: false,
-            extruders: vec![Extruder::new(options.retraction_length)],
+            extruders: vec![Extruder::new(options.length_of(0))],
         };
         let motion = Motion {
             kind: MotionKind::Travel,

@@ -15,6 +15,7 @@
 //! * [`feature`]: what is being printed, from the slicers' comments.
 //! * [`slicer`]: the settings that slicers write into a file's head or tail.
 //! * [`exclude_object`]: objects and which of them is being printed.
+//! * [`live`]: extruder state and layer from a live printer's position.
 //! * [`options`]: what a file does not say.
 //! * `machine`, `commands`: what moves and commands do to the state.
 //! * [`engine`]: all of it over a stream of lines.
@@ -27,6 +28,7 @@ pub mod extruder;
 pub mod feature;
 pub mod layer;
 pub mod line;
+pub mod live;
 mod machine;
 pub mod number;
 pub mod options;

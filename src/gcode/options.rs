@@ -7,8 +7,10 @@ use super::state::{Limits, Mode, Units};
 /// What an engine starts with.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Length of a full retraction, mm. `None`: the deepest seen so far.
+    /// Length of a full retraction of all tools, mm. `None`: [`Self::retraction_lengths`], else the deepest seen so far.
     pub retraction_length: Option<f64>,
+    /// Length of a full retraction per tool by the slicer's settings, mm; the first for tools without one.
+    pub retraction_lengths: Vec<f64>,
     /// Height of a z-hop, mm. `None`: any lift off the layer is one.
     pub z_lift: Option<f64>,
     /// Nothing counts as a layer before filament came out below this Z, mm (Octolapse: 0.75). 0 turns it off.
@@ -76,6 +78,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             retraction_length: None,
+            retraction_lengths: Vec::new(),
             z_lift: None,
             priming_height: 0.75,
             min_layer_height: 0.05,
@@ -99,12 +102,19 @@ impl Options {
     /// Takes from the slicer's settings what is not set yet.
     #[must_use]
     pub fn with_settings(mut self, settings: &Settings) -> Self {
-        self.retraction_length = self.retraction_length.or(settings.retraction_length.first().copied());
+        if self.retraction_lengths.is_empty() {
+            self.retraction_lengths.clone_from(&settings.retraction_length);
+        }
         self.z_lift = self.z_lift.or(settings.z_lift);
         self.layer_height = self.layer_height.or(settings.layer_height);
         self.vase = self.vase.or(settings.vase);
         self.has_layer_marks |= settings.layer_marks;
         self
+    }
+
+    /// Length of a full retraction of `tool`, mm.
+    pub(super) fn length_of(&self, tool: usize) -> Option<f64> {
+        self.retraction_length.or_else(|| length_of(&self.retraction_lengths, tool))
     }
 
     pub(super) fn layer_rules(&self) -> Rules {
@@ -127,4 +137,9 @@ impl Options {
             None => macro_name.eq_ignore_ascii_case(pattern.as_bytes()),
         })
     }
+}
+
+/// The length of `tool` among those of all tools, else the first.
+pub(super) fn length_of(lengths: &[f64], tool: usize) -> Option<f64> {
+    lengths.get(tool).or(lengths.first()).copied()
 }

@@ -65,8 +65,11 @@ pub struct Settings {
     pub nozzle: Option<f64>,
     /// The file marks its layers with comments.
     pub layer_marks: bool,
-    /// The filament's own retraction lengths have been read.
-    by_filament: bool,
+    /// The printer's retraction lengths and the filaments' own, which win where there is one.
+    printer_lengths: Vec<Option<f64>>,
+    filament_lengths: Vec<Option<f64>>,
+    /// The filament has a z-hop of its own.
+    lift_by_filament: bool,
     /// Cura: z-hops are on.
     hops: Option<bool>,
 }
@@ -217,21 +220,24 @@ impl Settings {
         found
     }
 
+    fn merge_lengths(&mut self) {
+        let printer = |index| self.printer_lengths.get(index).or(self.printer_lengths.first()).copied().flatten();
+        let filament = |index: usize| self.filament_lengths.get(index).copied().flatten();
+        let count = self.printer_lengths.len().max(self.filament_lengths.len());
+        self.retraction_length = (0..count).map_while(|index| filament(index).or(printer(index))).collect();
+    }
+
     /// A setting of the families of Slic3r (PrusaSlicer to Bambu Studio), Cura and KISSlicer, by name.
     fn set(&mut self, key: &[u8], value: &[u8]) -> bool {
         let first = || numbers(value).next();
         match key {
             b"retract_length" | b"retraction_length" | b"retraction_amount" | b"destring_suck" => {
-                if !self.by_filament {
-                    self.retraction_length = numbers(value).take(MOST_EXTRUDERS).collect();
-                }
+                self.printer_lengths = entries(value);
+                self.merge_lengths();
             }
             b"filament_retract_length" | b"filament_retraction_length" => {
-                // "nil" where the printer's own holds.
-                if numbers(value).next().is_some() {
-                    self.by_filament = true;
-                    self.retraction_length = numbers(value).take(MOST_EXTRUDERS).collect();
-                }
+                self.filament_lengths = entries(value);
+                self.merge_lengths();
             }
             b"retract_speed" | b"retraction_speed" | b"retraction_retract_speed" | b"destring_speed_mm_per_s" => {
                 self.retraction_speed = first();
@@ -239,7 +245,17 @@ impl Settings {
             b"deretract_speed" | b"deretraction_speed" | b"retraction_prime_speed" => {
                 self.unretraction_speed = first().filter(|&speed| speed > 0.0);
             }
-            b"retract_lift" | b"z_hop" | b"retraction_hop" | b"Z_lift_mm" => self.z_lift = first(),
+            b"retract_lift" | b"z_hop" | b"retraction_hop" | b"Z_lift_mm" => {
+                if !self.lift_by_filament {
+                    self.z_lift = first();
+                }
+            }
+            b"filament_retract_lift" | b"filament_z_hop" => {
+                if let Some(lift) = first() {
+                    self.lift_by_filament = true;
+                    self.z_lift = Some(lift);
+                }
+            }
             b"retraction_hop_enabled" => self.hops = flag(value),
             b"travel_speed" | b"speed_travel" | b"travel_speed_mm_per_s" => self.travel_speed = first(),
             b"layer_height" | b"layer_thickness_mm" => self.layer_height = first(),
@@ -266,6 +282,12 @@ impl Settings {
         }
         true
     }
+}
+
+/// Numbers between commas, `None` for `nil`.
+fn entries(value: &[u8]) -> Vec<Option<f64>> {
+    let number = |entry: &[u8]| number::parse(entry).filter(|&number| number >= 0.0);
+    value.split(|&byte| byte == b',').map(number).take(MOST_EXTRUDERS).collect()
 }
 
 /// Numbers between commas (or Simplify3D's bars); ends at the first that is none. Non-negative by nature.
@@ -323,6 +345,8 @@ mod tests {
         );
         assert_eq!(settings.slicer, Some(Slicer::OrcaSlicer));
         assert_eq!(settings.retraction_length, [1.5]);
+        let mixed = read("; retraction_length = 0.8\n; filament_retraction_length = nil,1.5\n; filament_z_hop = nil\n");
+        assert_eq!(mixed.retraction_length, [0.8, 1.5]);
         assert_eq!((settings.z_lift, settings.sequential, settings.layers), (Some(0.4), Some(true), Some(20)));
     }
 

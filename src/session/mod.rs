@@ -1,1 +1,39 @@
 //! The durable store of frames: one folder per print, an SQLite journal.
+//!
+//! # On disk
+//!
+//! ```text
+//! <store>/journal.db                        sessions, frames, misses, films
+//! <store>/owner.lock                        held by the agent while it runs
+//! <store>/<session>/frames/000001.jpg       JPEG bytes as the camera sent them
+//! ```
+//!
+//! # Order of a commit
+//!
+//! A frame is written to a temporary file, synced, renamed to its number, the folder is synced, and then one journal row
+//! is committed (WAL, `synchronous=FULL`). [`Store::append`] returns after that: a frame it returned is *acknowledged*
+//! and outlives a kill or a power cut at any later time. What a kill in between leaves is put right by [`Store::open`];
+//! the rules are in `recover.rs`.
+//!
+//! # Threads
+//!
+//! Everything here is synchronous and waits for the disk (an SD card's sync can take 100 ms and more). [`Store`] is
+//! `Send`, not `Sync`: async code keeps it behind a mutex and calls it inside `tokio::task::spawn_blocking`.
+
+mod disk;
+mod error;
+mod id;
+mod journal;
+mod jpeg;
+mod model;
+mod publish;
+mod recover;
+mod store;
+
+pub use error::StoreError;
+pub use id::SessionId;
+pub use jpeg::{JpegFlaw, JpegInfo};
+pub use model::{FilmRecord, Frame, FrameMeta, Miss, NewSession, Outcome, Session, SessionSummary};
+pub use publish::{FRAMES_KEPT, Publisher};
+pub use recover::Recovery;
+pub use store::Store;

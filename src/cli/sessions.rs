@@ -1,0 +1,194 @@
+//! `moonlapse sessions`.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::paths::{DataPath, expand_home};
+use crate::config::{Layer, Settings, merge, read_moonraker_conf};
+use crate::session::{Outcome, SessionId, SessionSummary, Store, StoreError};
+
+/// List or delete the stored prints: their frames, misses, sizes and films.
+///
+/// Every print is a session: a folder of frames that stays until it is deleted, whether a film was made from it or not.
+/// `moonlapse render` makes a film from any of them. The list can be shown while the agent runs.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  moonlapse sessions                   the newest first
+  moonlapse sessions --json            everything that is known, for scripts
+  moonlapse sessions --delete 20261123-153042_benchy
+                                       frees the space of its frames; its films stay
+  moonlapse sessions --data-path /home/pi/printer_2_data")]
+pub(super) struct Sessions {
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Delete this session, by its full name: its frames for ever, not the films made from them.
+    #[arg(long, value_name = "SESSION", conflicts_with = "json")]
+    delete: Option<String>,
+}
+
+/// Where the frame store is.
+#[derive(Debug, Args)]
+pub(super) struct StoreArgs {
+    #[command(flatten)]
+    data: DataPath,
+    /// The frame store, when it is neither `moonlapse` in the data folder nor at `session_path` of moonraker.conf.
+    #[arg(long, value_name = "FOLDER")]
+    store: Option<String>,
+}
+
+impl StoreArgs {
+    /// The settings of moonraker.conf and the environment; without a readable moonraker.conf those of the environment.
+    pub(super) fn settings(&self) -> Result<Settings, String> {
+        let file = read_moonraker_conf(&self.data.moonraker_conf()).ok();
+        let environment = Layer::environment(std::env::vars());
+        let merged = merge(file.iter().chain([&environment])).map_err(|error| error.to_string())?;
+        Ok(merged.settings)
+    }
+
+    /// Opens the store beside the agent. A store that is not there is an error, and is not created.
+    pub(super) fn open(&self, settings: &Settings) -> Result<Store, String> {
+        let dir = match (&self.store, settings.session_path.as_str()) {
+            (Some(store), _) => expand_home(store),
+            (None, "") => self.data.store(),
+            (None, session_path) => expand_home(session_path),
+        };
+        if !dir.is_dir() {
+            let dir = dir.display();
+            return Err(format!("There is no frame store at {dir}: name Moonraker's data folder with --data-path"));
+        }
+        Store::attach(dir).map_err(|error: StoreError| error.to_string())
+    }
+}
+
+impl Sessions {
+    pub(super) fn run(self) -> ExitCode {
+        let done = match &self.delete {
+            Some(name) => self.delete(name),
+            None => self.list(),
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(message) => {
+                eprintln!("{message}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    fn delete(&self, name: &str) -> Result<(), String> {
+        let mut store = self.store.open(&self.store.settings()?)?;
+        let id = SessionId::parse(name).ok_or_else(|| StoreError::NoSession { id: name.to_owned() }.to_string())?;
+        let SessionSummary { session, frames, bytes, .. } = store.summary(&id).map_err(|error| error.to_string())?;
+        if session.outcome == Outcome::Printing {
+            return Err(format!("Session {id} is still printing: it can be deleted when the print has ended"));
+        }
+        store.delete(&id).map_err(|error| error.to_string())?;
+        eprintln!("{id} deleted: {frames} frames, {}", size(bytes));
+        Ok(())
+    }
+
+    fn list(&self) -> Result<(), String> {
+        let sessions = self.store.open(&self.store.settings()?)?.list().map_err(|error| error.to_string())?;
+        let text = if self.json {
+            serde_json::to_string_pretty(&sessions).map_err(|error| error.to_string())?
+        } else if sessions.is_empty() {
+            "No sessions yet: the next print makes one.".to_owned()
+        } else {
+            table(&sessions)
+        };
+        match writeln!(io::stdout(), "{}", text.trim_end()) {
+            // `moonlapse sessions | head`
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Columns as wide as their widest value, numbers to the right.
+fn table(sessions: &[SessionSummary]) -> String {
+    const NUMBERS: [bool; 7] = [false, false, false, true, true, true, true];
+    let header = ["SESSION", "FILE", "OUTCOME", "FRAMES", "MISSES", "SIZE", "FILMS"].map(str::to_owned);
+    let rows: Vec<[String; 7]> = std::iter::once(header).chain(sessions.iter().map(row)).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..NUMBERS.len()).map(width).collect();
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for ((value, &width), number) in row.iter().zip(&widths).zip(NUMBERS) {
+            let cell = if number { format!("{value:>width$}  ") } else { format!("{value:<width$}  ") };
+            line.push_str(&cell);
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn row(summary: &SessionSummary) -> [String; 7] {
+    let SessionSummary { session, frames, lost, misses, bytes, films } = summary;
+    let frames = if *lost == 0 { frames.to_string() } else { format!("{frames} ({lost} lost)") };
+    [
+        session.id.to_string(),
+        if session.print_file.is_empty() { "-".to_owned() } else { session.print_file.clone() },
+        session.outcome.as_str().to_owned(),
+        frames,
+        misses.to_string(),
+        size(*bytes),
+        films.len().to_string(),
+    ]
+}
+
+/// `18.3 MiB`.
+pub(super) fn size(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    let mut unit = "B";
+    for larger in ["KiB", "MiB", "GiB", "TiB"] {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        unit = larger;
+    }
+    if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Session;
+
+    #[test]
+    fn the_table_lines_up() {
+        let summary = |id: &str, file: &str, frames, lost, bytes| SessionSummary {
+            session: Session {
+                id: SessionId::parse(id).unwrap(),
+                print_file: file.into(),
+                job_id: None,
+                started_at: jiff::Timestamp::UNIX_EPOCH,
+                ended_at: None,
+                outcome: Outcome::Complete,
+                camera: None,
+                settings: serde_json::Value::Null,
+            },
+            frames,
+            lost,
+            misses: 2,
+            bytes,
+            films: vec![],
+        };
+        let sessions = [
+            summary("20261123-153042_schlüssel", "parts/schlüssel.gcode", 1200, 0, 3_500_000_000),
+            summary("20261123-093000_benchy", "", 7, 1, 900),
+        ];
+        insta::assert_snapshot!(table(&sessions), @r"
+        SESSION                    FILE                   OUTCOME       FRAMES  MISSES     SIZE  FILMS
+        20261123-153042_schlüssel  parts/schlüssel.gcode  complete        1200       2  3.3 GiB      0
+        20261123-093000_benchy     -                      complete  7 (1 lost)       2    900 B      0
+        ");
+    }
+}

@@ -1,0 +1,89 @@
+//! The events that Mainsail and Fluidd understand, in moonraker-timelapse's forms.
+
+use serde_json::{Value as Json, json};
+
+use crate::config::Settings;
+use crate::render::{Film, Progress, RenderError};
+
+/// The newest frame, for the UIs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LastFrame {
+    /// Frames so far.
+    pub count: u32,
+    /// Its name in the root `timelapse_frames`; empty without one.
+    pub file: String,
+}
+
+impl LastFrame {
+    /// As `lastframeinfo` answers.
+    #[must_use]
+    pub fn to_json(&self) -> Json {
+        json!({"framecount": self.count, "lastframefile": self.file})
+    }
+}
+
+/// A frame was taken; also clears the UIs with a count of 0.
+#[must_use]
+pub fn new_frame(last: &LastFrame) -> Json {
+    json!({"action": "newframe", "status": "success", "frame": last.count.to_string(), "framefile": last.file})
+}
+
+/// A frame was missed. Carries the last good one: Mainsail reads `frame` whatever the status is.
+#[must_use]
+pub fn frame_error(last: &LastFrame, reason: &str) -> Json {
+    let mut event = new_frame(last);
+    event["status"] = "error".into();
+    event["msg"] = reason.into();
+    event
+}
+
+/// A film is being made.
+#[must_use]
+pub fn render_started(frames: usize, settings: &Settings) -> Json {
+    json!({
+        "action": "render", "status": "started", "framecount": frames.to_string(),
+        "settings": {
+            "framerate": settings.output_framerate,
+            "crf": settings.constant_rate_factor,
+            "pixelformat": settings.pixelformat,
+        },
+    })
+}
+
+/// How far it is.
+#[must_use]
+pub fn render_running(progress: Progress) -> Json {
+    json!({"action": "render", "status": "running", "progress": progress.percent()})
+}
+
+/// It is there.
+#[must_use]
+pub fn render_success(film: &Film, print_file: &str) -> Json {
+    let name = |path: &std::path::Path| path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut event = json!({
+        "action": "render", "status": "success", "framecount": film.frames.to_string(),
+        "filename": name(&film.path), "printfile": print_file, "progress": 100,
+        "msg": format!("Rendering Video successful: {}", name(&film.path)),
+    });
+    if let Some(preview) = &film.preview {
+        event["previewimage"] = name(preview).into();
+    }
+    event
+}
+
+/// It could not be made.
+#[must_use]
+pub fn render_error(error: &RenderError) -> Json {
+    let mut event = json!({"action": "render", "status": "error", "msg": error.to_string()});
+    if let Some(transcript) = error.transcript() {
+        event["cmd"] = transcript.command.as_str().into();
+        event["cmdresponse"] = transcript.stderr.as_str().into();
+    }
+    event
+}
+
+/// There is nothing to make a film of.
+#[must_use]
+pub fn render_skipped() -> Json {
+    json!({"action": "render", "status": "skipped", "msg": "No frames to make a film of"})
+}

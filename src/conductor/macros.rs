@@ -1,0 +1,80 @@
+//! The scripts that we send to Klipper. Their first words are those that Mainsail's console filter knows.
+
+use crate::config::{ParkPosition, Settings};
+
+/// The settings of the frame macro, for `hold` seconds of standstill.
+#[must_use]
+pub fn setup(settings: &Settings, hold: f64) -> String {
+    let word = |yes: bool| if yes { "True" } else { "False" };
+    let pos = match settings.parkpos {
+        ParkPosition::Center => "center",
+        ParkPosition::FrontLeft => "front_left",
+        ParkPosition::FrontRight => "front_right",
+        ParkPosition::BackLeft => "back_left",
+        ParkPosition::BackRight => "back_right",
+        ParkPosition::XOnly => "x_only",
+        ParkPosition::YOnly => "y_only",
+        ParkPosition::Custom => "custom",
+    };
+    format!(
+        "_SET_TIMELAPSE_SETUP ENABLE={} VERBOSE={} PARK_ENABLE={} PARK_POS={pos} CUSTOM_POS_X={} CUSTOM_POS_Y={} \
+         CUSTOM_POS_DZ={} TRAVEL_SPEED={} RETRACT_SPEED={} EXTRUDE_SPEED={} RETRACT_DISTANCE={} EXTRUDE_DISTANCE={} \
+         FW_RETRACT={} HOLD={hold:.3}",
+        word(settings.enabled),
+        word(settings.gcode_verbose),
+        word(settings.parkhead),
+        settings.park_custom_pos_x,
+        settings.park_custom_pos_y,
+        settings.park_custom_pos_dz,
+        settings.park_travel_speed,
+        settings.park_retract_speed,
+        settings.park_extrude_speed,
+        settings.park_retract_distance,
+        settings.park_extrude_distance,
+        word(settings.fw_retract),
+    )
+}
+
+/// A line on the console. Characters that mean something to Klipper's parser are replaced.
+#[must_use]
+pub fn say(text: &str) -> String {
+    let text: String =
+        text.chars().map(|c| if matches!(c, '"' | '\\' | ';' | '*' | '\n' | '\r') { ' ' } else { c }).collect();
+    format!("_TIMELAPSE_SAY MSG=\"{}\"", text.replace('\'', "\u{2019}"))
+}
+
+/// Frames by time.
+#[must_use]
+pub fn hyperlapse_start(cycle_s: u32) -> String {
+    format!("HYPERLAPSE ACTION=START CYCLE={cycle_s}")
+}
+
+/// No more frames by time.
+#[must_use]
+pub fn hyperlapse_stop() -> String {
+    "HYPERLAPSE ACTION=STOP".to_owned()
+}
+
+/// Undoes `TIMELAPSE_STOP` for the next print.
+#[must_use]
+pub fn clear_stopped() -> String {
+    "SET_GCODE_VARIABLE MACRO=TIMELAPSE_TAKE_FRAME VARIABLE=stopped VALUE=False".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_setup_carries_every_setting_of_the_macro() {
+        let settings = Settings { parkhead: true, parkpos: ParkPosition::XOnly, ..Settings::default() };
+        insta::assert_snapshot!(setup(&settings, 0.1), @"_SET_TIMELAPSE_SETUP ENABLE=True VERBOSE=False PARK_ENABLE=True PARK_POS=x_only CUSTOM_POS_X=10 CUSTOM_POS_Y=10 CUSTOM_POS_DZ=0 TRAVEL_SPEED=100 RETRACT_SPEED=15 EXTRUDE_SPEED=15 RETRACT_DISTANCE=1 EXTRUDE_DISTANCE=1 FW_RETRACT=False HOLD=0.100");
+    }
+
+    #[test]
+    fn nothing_that_is_said_can_end_its_own_quotes() {
+        let said = say("the file \"a;b*c\" isn't\nthere\\");
+        assert_eq!(said.matches('"').count(), 2);
+        assert!(!said.contains(['\'', ';', '*', '\n', '\\']), "{said}");
+    }
+}

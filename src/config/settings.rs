@@ -1,0 +1,214 @@
+//! Every setting of Moonlapse: the one source of names, types, defaults, ranges and explanations.
+//!
+//! The JSON schema that the Moonraker component reads, the table in `docs/configuration.md` and the list in
+//! `moonraker.conf.example` are generated from this struct (`moonlapse schema`). Names, meanings and defaults of the first
+//! group are those of moonraker-timelapse, so that its section and the saved settings of its users keep working.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What decides that a frame is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+#[allow(missing_docs, reason = "described at the setting")]
+pub enum Mode {
+    LayerMacro,
+    Hyperlapse,
+}
+
+/// Where the head goes for a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+#[allow(missing_docs, reason = "the names are places on the bed as seen from the front")]
+pub enum ParkPosition {
+    Center,
+    FrontLeft,
+    FrontRight,
+    BackLeft,
+    BackRight,
+    XOnly,
+    YOnly,
+    Custom,
+}
+
+/// The settings in force.
+///
+/// `x-scope` tells who may set one: `ui` (Mainsail, Fluidd or moonraker.conf), `readonly` (moonraker.conf; the UIs
+/// read it) or `conf` (moonraker.conf only).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Settings {
+    /// Films every print. Off: no frames, no moves, no scripts.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub enabled: bool,
+    /// `layermacro`: a frame whenever the G-code calls TIMELAPSE_TAKE_FRAME. `hyperlapse`: a frame every
+    /// `hyperlapse_cycle` seconds.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub mode: Mode,
+    /// Name or uid of the webcam in Moonraker; empty takes the first one that is enabled.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub camera: String,
+    /// Time between exposure and arrival of a picture, for cameras that do not tell it themselves.
+    #[schemars(range(min = 0.0, max = 10.0), extend("x-scope" = "ui", "x-unit" = "s"))]
+    pub stream_delay_compensation: f64,
+    /// Shows on the console what the frame macro does.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub gcode_verbose: bool,
+    /// Moves the head to the park position for each frame.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub parkhead: bool,
+    /// Park position. `x_only` and `y_only` leave the other axis where it is; `custom` takes both custom coordinates.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub parkpos: ParkPosition,
+    /// X of the park position for `custom` and `x_only`.
+    #[schemars(range(min = -1000.0, max = 2000.0), extend("x-scope" = "ui", "x-unit" = "mm"))]
+    pub park_custom_pos_x: f64,
+    /// Y of the park position for `custom` and `y_only`.
+    #[schemars(range(min = -1000.0, max = 2000.0), extend("x-scope" = "ui", "x-unit" = "mm"))]
+    pub park_custom_pos_y: f64,
+    /// How far the nozzle is lifted for `custom`, `x_only` and `y_only`.
+    #[schemars(range(min = 0.0, max = 100.0), extend("x-scope" = "ui", "x-unit" = "mm"))]
+    pub park_custom_pos_dz: f64,
+    /// Speed of park and return moves.
+    #[schemars(range(min = 1, max = 2000), extend("x-scope" = "ui", "x-unit" = "mm/s"))]
+    pub park_travel_speed: u32,
+    /// Speed of the retraction before parking.
+    #[schemars(range(min = 1, max = 500), extend("x-scope" = "ui", "x-unit" = "mm/s"))]
+    pub park_retract_speed: u32,
+    /// Speed of the unretraction after the return.
+    #[schemars(range(min = 1, max = 500), extend("x-scope" = "ui", "x-unit" = "mm/s"))]
+    pub park_extrude_speed: u32,
+    /// Filament retracted before parking.
+    #[schemars(range(min = 0.0, max = 20.0), extend("x-scope" = "ui", "x-unit" = "mm"))]
+    pub park_retract_distance: f64,
+    /// Filament pushed back after the return. Keep it equal to `park_retract_distance` unless the print shows gaps.
+    #[schemars(range(min = 0.0, max = 20.0), extend("x-scope" = "ui", "x-unit" = "mm"))]
+    pub park_extrude_distance: f64,
+    /// Least time that the head stands at the park position. Moonlapse lengthens it to what the camera needs.
+    #[schemars(range(min = 0.0, max = 5.0), extend("x-scope" = "ui", "x-unit" = "s"))]
+    pub park_time: f64,
+    /// Retracts with G10 and G11 (needs `[firmware_retraction]`) instead of the four settings above.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub fw_retract: bool,
+    /// Time from one hyperlapse frame to the next.
+    #[schemars(range(min = 1, max = 86400), extend("x-scope" = "ui", "x-unit" = "s"))]
+    pub hyperlapse_cycle: u32,
+    /// Makes the film when the print is complete.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub autorender: bool,
+    /// Quality of the film (CRF of x264): lower is better and larger.
+    #[schemars(range(min = 0, max = 51), extend("x-scope" = "ui"))]
+    pub constant_rate_factor: u32,
+    /// Frames a second of the film.
+    #[schemars(range(min = 1, max = 240), extend("x-scope" = "ui", "x-unit" = "1/s"))]
+    pub output_framerate: u32,
+    /// Pixel format of the film; yuv420p plays everywhere.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub pixelformat: String,
+    /// Date and time in the film's name, in the codes of strftime.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub time_format_code: String,
+    /// More arguments for ffmpeg, for its output.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub extraoutputparams: String,
+    /// Chooses the frame rate so that the film lasts `targetlength`.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub variable_fps: bool,
+    /// Length of a film with `variable_fps`.
+    #[schemars(range(min = 1, max = 86400), extend("x-scope" = "ui", "x-unit" = "s"))]
+    pub targetlength: u32,
+    /// Lowest frame rate with `variable_fps`.
+    #[schemars(range(min = 1, max = 240), extend("x-scope" = "ui", "x-unit" = "1/s"))]
+    pub variable_fps_min: u32,
+    /// Highest frame rate with `variable_fps`.
+    #[schemars(range(min = 1, max = 240), extend("x-scope" = "ui", "x-unit" = "1/s"))]
+    pub variable_fps_max: u32,
+    /// How often the last frame is shown again at the end.
+    #[schemars(range(min = 0, max = 10000), extend("x-scope" = "ui"))]
+    pub duplicatelastframe: u32,
+    /// Puts a picture of the last frame beside the film.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub previewimage: bool,
+    /// Puts all frames as a zip beside the film.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub saveframes: bool,
+
+    /// Turns the film clockwise. Follows the webcam unless set here.
+    #[schemars(range(min = 0, max = 359), extend("x-scope" = "readonly", "x-unit" = "°"))]
+    pub rotation: u32,
+    /// Mirrors the film left to right. Follows the webcam unless set here.
+    #[schemars(extend("x-scope" = "readonly"))]
+    pub flip_x: bool,
+    /// Mirrors the film top to bottom. Follows the webcam unless set here.
+    #[schemars(extend("x-scope" = "readonly"))]
+    pub flip_y: bool,
+    /// Address of a snapshot, when the camera is not one of Moonraker's webcams. Setting it overrides `camera`.
+    #[schemars(extend("x-scope" = "readonly"))]
+    pub snapshoturl: String,
+
+    /// Folder of the finished films.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub output_path: String,
+    /// Folder in which the UIs find the frames of the latest print.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub frame_path: String,
+    /// The ffmpeg program.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub ffmpeg_binary_path: String,
+    /// Kept for moonraker-timelapse's users: accepts self-signed certificates of https cameras.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub wget_skip_cert_check: bool,
+    /// Folder of the frame store; empty takes `moonlapse` in Moonraker's data folder. Not on a RAM disk: frames must
+    /// survive a power loss.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub session_path: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            mode: Mode::LayerMacro,
+            camera: String::new(),
+            stream_delay_compensation: 0.05,
+            gcode_verbose: false,
+            parkhead: false,
+            parkpos: ParkPosition::BackLeft,
+            park_custom_pos_x: 10.0,
+            park_custom_pos_y: 10.0,
+            park_custom_pos_dz: 0.0,
+            park_travel_speed: 100,
+            park_retract_speed: 15,
+            park_extrude_speed: 15,
+            park_retract_distance: 1.0,
+            park_extrude_distance: 1.0,
+            park_time: 0.1,
+            fw_retract: false,
+            hyperlapse_cycle: 30,
+            autorender: true,
+            constant_rate_factor: 23,
+            output_framerate: 30,
+            pixelformat: "yuv420p".to_owned(),
+            time_format_code: "%Y%m%d_%H%M".to_owned(),
+            extraoutputparams: String::new(),
+            variable_fps: false,
+            targetlength: 10,
+            variable_fps_min: 5,
+            variable_fps_max: 60,
+            duplicatelastframe: 5,
+            previewimage: true,
+            saveframes: false,
+            rotation: 0,
+            flip_x: false,
+            flip_y: false,
+            snapshoturl: "http://localhost:8080/?action=snapshot".to_owned(),
+            output_path: "~/timelapse/".to_owned(),
+            frame_path: "/tmp/timelapse/".to_owned(),
+            ffmpeg_binary_path: "ffmpeg".to_owned(),
+            wget_skip_cert_check: false,
+            session_path: String::new(),
+        }
+    }
+}

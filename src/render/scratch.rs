@@ -1,0 +1,115 @@
+//! Temporary files in the folder of the films, on the same file system, so that the last step is a rename.
+//!
+//! Their names begin with a dot and end neither in `mp4` nor in `zip`, so the UIs do not list them.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::process::{Pid, test_kill_process};
+
+const PREFIX: &str = ".moonlapse-";
+
+/// A set of temporary names for one render; whatever is still there when it is dropped is removed.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    stem: PathBuf,
+}
+
+impl Scratch {
+    /// Names of this process, unlike those of any other render.
+    pub(super) fn new(folder: &Path) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { stem: folder.join(format!("{PREFIX}{}-{number}", std::process::id())) }
+    }
+
+    pub(super) fn film(&self) -> PathBuf {
+        self.stem.with_extension("film")
+    }
+
+    pub(super) fn list(&self) -> PathBuf {
+        self.stem.with_extension("list")
+    }
+
+    pub(super) fn preview(&self) -> PathBuf {
+        self.stem.with_extension("preview")
+    }
+
+    pub(super) fn archive(&self) -> PathBuf {
+        self.stem.with_extension("archive")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        for path in [self.film(), self.list(), self.preview(), self.archive()] {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    tracing::warn!(path = %path.display(), %error, "could not remove a temporary file");
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Removes the temporary files that a killed agent left in the folder of the films, for its next start. Files of a
+/// process that runs (a `moonlapse render` beside the agent) stay. Gives how many were removed.
+pub fn remove_leftovers(output_dir: &Path) -> u32 {
+    let Ok(entries) = fs::read_dir(output_dir) else { return 0 };
+    let mut removed = 0;
+    for entry in entries.flatten() {
+        if is_leftover(&entry.file_name()) && fs::remove_file(entry.path()).is_ok() {
+            removed += 1;
+        }
+    }
+    if removed > 0 {
+        tracing::info!(removed, folder = %output_dir.display(), "temporary files of an unfinished render removed");
+    }
+    removed
+}
+
+fn is_leftover(name: &OsString) -> bool {
+    let parse = || {
+        let name = std::str::from_utf8(name.as_bytes()).ok()?;
+        let (ids, kind) = name.strip_prefix(PREFIX)?.split_once('.')?;
+        let (process, number) = ids.split_once('-')?;
+        let _number: u32 = number.parse().ok()?;
+        let process = Pid::from_raw(process.parse().ok()?)?;
+        Some((process, kind))
+    };
+    parse().is_some_and(|(process, kind)| {
+        // A new process may have our old number, above all in a container; no render of ours has begun yet then.
+        let runs = process != rustix::process::getpid() && test_kill_process(process) != Err(rustix::io::Errno::SRCH);
+        matches!(kind, "film" | "list" | "preview" | "archive") && !runs
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_leftovers_of_processes_that_ended_are_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let ended = child.id();
+        child.wait().unwrap();
+        let gone = format!(".moonlapse-{ended}-1.film");
+        let kept = [
+            ".moonlapse-1-1.film".to_owned(),
+            ".moonlapse-notes".to_owned(),
+            format!(".moonlapse-{ended}-1.mp4"),
+            "timelapse_a.mp4".to_owned(),
+        ];
+        for name in kept.iter().chain([&gone]) {
+            fs::write(dir.path().join(name), "x").unwrap();
+        }
+        assert_eq!(remove_leftovers(dir.path()), 1);
+        assert!(!dir.path().join(gone).exists());
+        assert!(kept.iter().all(|name| dir.path().join(name).exists()));
+    }
+}

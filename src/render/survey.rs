@@ -1,0 +1,66 @@
+//! Looks at every frame before ffmpeg does: which are whole, and how large the film is to be.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::RenderError;
+use crate::session::JpegInfo;
+
+/// A frame that is not in the film.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// Its file.
+    pub path: PathBuf,
+    /// Why it is not in the film.
+    pub reason: String,
+}
+
+/// The frames that a film can be made from.
+#[derive(Clone, Debug)]
+pub(super) struct Survey {
+    /// Whole frames, in order.
+    pub frames: Vec<PathBuf>,
+    /// The others.
+    pub skipped: Vec<Skipped>,
+    /// Width of most frames (of the earlier size, when it is a draw), made even as H.264 needs it.
+    pub width: u32,
+    /// Its height.
+    pub height: u32,
+}
+
+/// Reads every frame; blocks on the disk.
+pub(super) fn survey(paths: &[PathBuf], cancel: &CancellationToken) -> Result<Survey, RenderError> {
+    let mut frames = Vec::with_capacity(paths.len());
+    let mut skipped = Vec::new();
+    let mut sizes: HashMap<(u16, u16), (usize, usize)> = HashMap::new();
+    for (i, path) in paths.iter().enumerate() {
+        if cancel.is_cancelled() {
+            return Err(RenderError::Cancelled);
+        }
+        let seen = fs::read(path).map_err(|error| error.to_string());
+        match seen.and_then(|jpeg| JpegInfo::read(&jpeg).map_err(|flaw| format!("not a whole JPEG: {flaw}"))) {
+            Ok(info) => {
+                frames.push(path.clone());
+                sizes.entry((info.width, info.height)).or_insert((0, i)).0 += 1;
+            }
+            Err(reason) => {
+                tracing::warn!(frame = %path.display(), reason, "frame left out of the film");
+                skipped.push(Skipped { path: path.clone(), reason });
+            }
+        }
+    }
+    let most = sizes.into_iter().max_by_key(|&(_, (count, first))| (count, std::cmp::Reverse(first)));
+    match (most, skipped.first()) {
+        (Some(((width, height), _)), _) => Ok(Survey { frames, skipped, width: even(width), height: even(height) }),
+        (None, Some(first)) => Err(RenderError::NoUsableFrames { count: paths.len(), first: first.reason.clone() }),
+        (None, None) => Err(RenderError::NoFrames),
+    }
+}
+
+fn even(length: u16) -> u32 {
+    u32::from(length & !1).max(2)
+}

@@ -1,0 +1,251 @@
+//! What a kill or a power cut can leave, and the one thing that is done about each.
+//!
+//! | left behind | done | why |
+//! |---|---|---|
+//! | temporary file | removed | it was never acknowledged and may be cut short |
+//! | frame file beyond the last row, whole JPEG | adopted as the next frame | the print cannot be photographed again; only its metadata is lost, its time is the file's |
+//! | frame file beyond the last row, not whole | removed | never acknowledged, and no film could show it |
+//! | frame file without row, below the last row | renumbered to the end and adopted, when whole | the same; only a journal that lost rows leaves it |
+//! | row without file | kept, marked lost | somebody removed the file; the number is not used again; a file that comes back is found |
+//! | session folder without row, with frames | a session, interrupted | the journal was lost |
+//! | session folder without row, without frames | removed | killed while a session was being started |
+//! | `.deleted-*` folder | deletion finished | deleting begins with that name |
+//! | damaged journal | set aside, a new one is made from the folders | the frames matter more |
+//!
+//! Folders whose names are not of the form that sessions get are not looked at.
+//!
+//! Running it twice gives the same as once, so it may be killed too.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::journal::Journal;
+use super::store::DELETED;
+use super::{Frame, FrameMeta, JpegInfo, Outcome, Session, SessionId, StoreError, disk};
+
+/// What was put right when the store was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Frames taken in that had no row.
+    pub adopted: u32,
+    /// Temporary or broken files removed; none of them was an acknowledged frame.
+    pub dropped: u32,
+    /// Frames newly found to have lost their file.
+    pub lost: u32,
+    /// Sessions rebuilt from their folder.
+    pub sessions: u32,
+    /// The journal was damaged and was set aside.
+    pub journal_rebuilt: bool,
+}
+
+/// `<store>/<session>/frames`.
+pub(super) fn frames_dir(store: &Path, id: &SessionId) -> PathBuf {
+    store.join(id.as_str()).join("frames")
+}
+
+/// `000001.jpg`.
+pub(super) fn file_name(number: u32) -> String {
+    format!("{number:06}.jpg")
+}
+
+/// The name a frame has while it is written: hidden, in the same folder.
+pub(super) fn temp_of(frame: &Path) -> PathBuf {
+    let name = frame.file_name().unwrap_or_default().to_string_lossy();
+    frame.with_file_name(format!(".{name}.tmp"))
+}
+
+/// Opens the journal; a damaged one is set aside (kept for inspection) and replaced. Gives whether that happened.
+pub(super) fn open_journal(dir: &Path, path: &Path) -> Result<(Journal, bool), StoreError> {
+    match Journal::open(path).and_then(|journal| Ok((journal.is_sound()?, journal))) {
+        Ok((true, journal)) => return Ok((journal, false)),
+        Ok((false, _)) => {}
+        Err(StoreError::Journal { source, .. }) if is_damage(&source) => {}
+        Err(error) => return Err(error),
+    }
+    let stamp = Timestamp::now().as_second();
+    for suffix in ["", "-wal", "-shm"] {
+        let from = with_suffix(path, suffix);
+        let to = with_suffix(path, &format!("{suffix}.damaged-{stamp}"));
+        match fs::rename(&from, &to) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            result => result.map_err(|error| StoreError::io("set aside", &from, error))?,
+        }
+    }
+    disk::sync_folder(dir)?;
+    tracing::error!(journal = %path.display(), "the journal is damaged; it was set aside and is rebuilt from the frames");
+    Ok((Journal::open(path)?, true))
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase))
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Applies the rules above to every session.
+pub(super) fn reconcile(dir: &Path, journal: &Journal) -> Result<Recovery, StoreError> {
+    let mut done = Recovery::default();
+    let mut folders = Vec::new();
+    for entry in list(dir)? {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if let Some(id) = name.strip_prefix(DELETED).and_then(SessionId::parse) {
+            finish_deletion(journal, &id, &entry.path())?;
+        } else if let (true, Some(id)) = (is_folder, SessionId::parse(&name).filter(SessionId::is_ours)) {
+            folders.push(id);
+        }
+    }
+    // Their names begin with their time, so sessions get back the order in which they were made.
+    folders.sort_unstable();
+    for id in folders {
+        if journal.session(&id)?.is_none() && !rebuild_session(dir, journal, &id, &mut done)? {
+            continue;
+        }
+        reconcile_frames(dir, journal, &id, &mut done)?;
+    }
+    for session in journal.sessions()? {
+        if !frames_dir(dir, &session.id).is_dir() {
+            mark_lost(journal, &session.id, &BTreeMap::new(), &mut done)?;
+            if session.outcome == Outcome::Printing {
+                disk::create_folder(&frames_dir(dir, &session.id))?;
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// Second half of a deletion: rows first, so that a kill now still finds the `.deleted-` folder.
+pub(super) fn finish_deletion(journal: &Journal, id: &SessionId, doomed: &Path) -> Result<(), StoreError> {
+    journal.delete_session(id)?;
+    match fs::remove_dir_all(doomed) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::io("delete", doomed, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Gives whether the folder is a session now.
+fn rebuild_session(dir: &Path, journal: &Journal, id: &SessionId, done: &mut Recovery) -> Result<bool, StoreError> {
+    let frames = frames_dir(dir, id);
+    if !frames.is_dir() {
+        // Killed before its first folder: only an empty folder can be removed.
+        let _not_empty = fs::remove_dir(dir.join(id.as_str()));
+        return Ok(false);
+    }
+    let files = frame_files(&frames)?;
+    if files.is_empty() {
+        let _not_empty = fs::remove_dir(&frames).and_then(|()| fs::remove_dir(dir.join(id.as_str())));
+        return Ok(false);
+    }
+    let times: Vec<Timestamp> = files.values().map(|path| modified(path)).collect();
+    let started_at = times.iter().min().copied().unwrap_or_default();
+    journal.insert_session(&Session {
+        id: id.clone(),
+        print_file: String::new(),
+        job_id: None,
+        started_at,
+        ended_at: times.iter().max().copied(),
+        outcome: Outcome::Interrupted,
+        camera: None,
+        settings: serde_json::Value::Null,
+    })?;
+    done.sessions += 1;
+    Ok(true)
+}
+
+fn reconcile_frames(dir: &Path, journal: &Journal, id: &SessionId, done: &mut Recovery) -> Result<(), StoreError> {
+    let folder = frames_dir(dir, id);
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    remove_temporary_files(&folder, done)?;
+    let mut files = frame_files(&folder)?;
+    mark_lost(journal, id, &files, done)?;
+    for (number, _) in journal.numbers(id)? {
+        files.remove(&number);
+    }
+    // Those beyond the last row first, in order: a new number is then never that of a file still waiting.
+    let beyond = files.split_off(&(journal.last_number(id)? + 1));
+    for path in beyond.values().chain(files.values()) {
+        adopt(journal, id, &folder, path, done)?;
+    }
+    Ok(())
+}
+
+fn mark_lost(
+    journal: &Journal,
+    id: &SessionId,
+    files: &BTreeMap<u32, PathBuf>,
+    done: &mut Recovery,
+) -> Result<(), StoreError> {
+    for (number, was_lost) in journal.numbers(id)? {
+        let lost = !files.contains_key(&number);
+        if lost != was_lost {
+            journal.set_lost(id, number, lost)?;
+            done.lost += u32::from(lost);
+        }
+    }
+    Ok(())
+}
+
+fn adopt(
+    journal: &Journal,
+    id: &SessionId,
+    folder: &Path,
+    found: &Path,
+    done: &mut Recovery,
+) -> Result<(), StoreError> {
+    let jpeg = fs::read(found).map_err(|error| StoreError::io("read", found, error))?;
+    let Ok(JpegInfo { width, height }) = JpegInfo::read(&jpeg) else {
+        fs::remove_file(found).map_err(|error| StoreError::io("remove", found, error))?;
+        done.dropped += 1;
+        return Ok(());
+    };
+    let meta = FrameMeta { at: modified(found), ..FrameMeta::default() };
+    let number = journal.last_number(id)? + 1;
+    let path = folder.join(file_name(number));
+    if path != found {
+        fs::rename(found, &path).map_err(|error| StoreError::io("rename", found, error))?;
+    }
+    disk::sync_folder(folder)?;
+    let frame = Frame { number, path, width, height, bytes: jpeg.len() as u64, adopted: true, meta };
+    journal.insert_frame(id, &frame)?;
+    done.adopted += 1;
+    Ok(())
+}
+
+fn remove_temporary_files(folder: &Path, done: &mut Recovery) -> Result<(), StoreError> {
+    for entry in list(folder)? {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') && name.ends_with(".jpg.tmp") {
+            fs::remove_file(entry.path()).map_err(|error| StoreError::io("remove", &entry.path(), error))?;
+            done.dropped += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Files with a frame's name, by number.
+fn frame_files(folder: &Path) -> Result<BTreeMap<u32, PathBuf>, StoreError> {
+    let files = list(folder)?.into_iter().filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let number = name.strip_suffix(".jpg")?.parse().ok()?;
+        (name == file_name(number)).then(|| (number, entry.path()))
+    });
+    Ok(files.collect())
+}
+
+fn list(folder: &Path) -> Result<Vec<fs::DirEntry>, StoreError> {
+    fs::read_dir(folder).and_then(Iterator::collect).map_err(|error| StoreError::io("list", folder, error))
+}
+
+fn modified(path: &Path) -> Timestamp {
+    let time = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    time.and_then(|time| Timestamp::try_from(time).ok()).unwrap_or_default()
+}
