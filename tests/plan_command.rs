@@ -29,8 +29,8 @@ fn the_summary_of_a_sequential_file_in_octolapses_way() {
 #[test]
 fn the_json_of_a_small_file() {
     let json = printed("plan/small.gcode", &["--json", "--park", "back_left"]);
-    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
-    insta::assert_snapshot!(serde_json::to_string_pretty(&value).unwrap());
+    assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok());
+    insta::assert_snapshot!(json.replace("},{", "},\n{").replace(":[{", ":[\n{"));
 }
 
 #[test]

@@ -13,12 +13,12 @@
 //!
 //! # How it works
 //!
-//! * [`follow`]: lines become places: where the head stands between two moves, and how the print leaves from there.
-//! * [`track`]: each [`Track`] collects the places of the frame that is due ([`trigger`]) in a [`unit`].
-//! * [`select`]: Octolapse's modes. [`spot`], [`unit`]: ours. [`region`]: the fallback.
-//! * [`obstacles`]: what is finished and stands above the nozzle. [`restriction`], [`walls`]: what the user forbids.
-//! * [`motion`], [`cost`]: what it all takes in time.
-//! * [`finish`]: choices that need the whole file: the place at the edge, vase mode, the final order.
+//! * `follow`: lines become places: where the head stands between two moves, and how the print leaves from there.
+//! * `track`: each [`Track`] collects the places of the frame that is due (`trigger`) in a `unit`.
+//! * `select`: Octolapse's modes. `spot`, `unit`: ours. `region`: the fallback.
+//! * `obstacles`: what is finished and stands above the nozzle. `restriction`, `walls`: what the user forbids.
+//! * `motion`, `cost`: what it all takes in time.
+//! * `finish`: choices that need the whole file: the place at the edge, vase mode, the final order.
 
 mod candidate;
 mod cost;
