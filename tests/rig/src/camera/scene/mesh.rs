@@ -103,11 +103,7 @@ impl Mesh {
         };
         for i in 0..sides {
             let (a, b) = (out(i), out(i + 1));
-            self.quad(
-                [centre + a * inner, centre + a * outer, centre + b * outer, centre + b * inner],
-                axis,
-                material,
-            );
+            self.quad([centre + a * inner, centre + a * outer, centre + b * outer, centre + b * inner], axis, material);
         }
     }
 
@@ -124,9 +120,8 @@ impl Mesh {
             .into_iter()
             .map(|t| Baked {
                 at: t.at,
-                colour: [0, 1, 2].map(|i| {
-                    displayed(lit(t.material, t.at[i] + at, t.normal[i], eye, open(t.at[i], t.normal[i])))
-                }),
+                colour: [0, 1, 2]
+                    .map(|i| displayed(lit(t.material, t.at[i] + at, t.normal[i], eye, open(t.at[i], t.normal[i])))),
                 normal: t.normal[0],
             })
             .collect()

@@ -278,7 +278,8 @@ impl Moving {
             for y in ty..(ty + TILE / SUPER).min(self.height / SUPER) {
                 for x in tx..(tx + TILE / SUPER).min(columns) {
                     let sample = y * SUPER * self.width + x * SUPER;
-                    let four = [sample, sample + 1, sample + self.width, sample + self.width + 1].map(|i| self.colour[i]);
+                    let four =
+                        [sample, sample + 1, sample + self.width, sample + self.width + 1].map(|i| self.colour[i]);
                     let drawn: u32 = four.iter().map(|c| c >> 24).sum();
                     if drawn == 0 {
                         continue;
