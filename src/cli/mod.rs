@@ -2,10 +2,12 @@
 
 mod check;
 pub mod paths;
+mod plan;
 mod render;
 mod run;
 pub mod schema;
 mod sessions;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -24,10 +26,12 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Check),
+    Plan(Box<plan::Plan>),
     Render(Box<render::Render>),
     Run(run::Run),
     Schema(schema::Schema),
     Sessions(sessions::Sessions),
+    Trace(trace::Trace),
 }
 
 impl Cli {
@@ -36,10 +40,12 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Check(check) => check.run(),
+            Command::Plan(plan) => plan.run(),
             Command::Render(command) => command.run(),
             Command::Run(run) => run.run(),
             Command::Schema(schema) => schema.run(),
             Command::Sessions(command) => command.run(),
+            Command::Trace(trace) => trace.run(),
         }
     }
 }
