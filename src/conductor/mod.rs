@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use self::events::LastFrame;
@@ -131,6 +132,8 @@ pub struct Conductor {
     /// How the webcam's picture is to be turned and mirrored, where the settings do not say it.
     transform: Transform,
     current: Option<Current>,
+    /// The earlier print, until its session is closed.
+    ending: Option<JoinHandle<()>>,
     /// For `timelapse.render` when nothing is printed.
     latest: Option<SessionId>,
     last_frame: LastFrame,
@@ -158,6 +161,7 @@ impl Conductor {
             camera: None,
             transform: Transform::default(),
             current: None,
+            ending: None,
             latest: None,
             last_frame: LastFrame::default(),
             misses: 0,
@@ -398,7 +402,7 @@ impl Conductor {
             settings: json!(self.settings),
             frame_path: PathBuf::from(&self.settings.frame_path),
         };
-        let filming = Filming::begin(shoot, self.workshop.store.clone(), self.workshop.events.clone(), clock);
+        let filming = Filming::begin(shoot, &self.workshop, self.ending.take());
         self.current = Some(Current {
             print_file: stats.filename,
             total_duration: stats.total_duration,
@@ -421,7 +425,7 @@ impl Conductor {
             self.stopped = false;
             self.gcode(macros::clear_stopped());
         }
-        current.filming.finish(outcome, current.film_asked);
+        self.ending = Some(current.filming.finish(outcome, current.film_asked));
     }
 
     fn ended(&mut self, summary: &SessionSummary, film_asked: bool) {

@@ -15,7 +15,7 @@ use super::{CameraConfig, monotonic};
 use crate::machine::{Machine, TruePosition};
 
 /// How late a frame may be drawn, s; the sensor skips older ones.
-const BACKLOG: f64 = 0.25;
+const BACKLOG: f64 = 1.0;
 
 /// A frame as the server hands it out.
 #[derive(Clone, Debug)]
@@ -138,6 +138,10 @@ impl Sensor {
             let settings = self.faults.settings();
             let end = begin + settings.exposure;
             sleep_until(end);
+            // When late, blurred pictures go first: nobody wants them, and each has to be drawn anew.
+            if monotonic() - end > interval && self.machine.position_at(begin) != self.machine.position_at(end) {
+                continue;
+            }
             let grab = (end, end + (interval * 0.25).min(settings.latency * 0.5));
             let fault = self.faults.get();
             if fault.offline() {
