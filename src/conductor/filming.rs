@@ -118,7 +118,7 @@ impl Filming {
 /// Looks after the sessions that an earlier run of the agent left. `idle` holds, when no print is under way, the file that
 /// the printer says it has completed, if any; open sessions are closed then. Complete ones that never got their film are
 /// reported again.
-pub(super) fn catch_up(workshop: &Workshop, idle: Option<Option<String>>) {
+pub(super) fn catch_up(workshop: &Workshop, idle: Option<Option<String>>) -> JoinHandle<()> {
     let Workshop { store, events, clock, .. } = workshop.clone();
     tokio::spawn(async move {
         let now = clock.wall();
@@ -150,7 +150,7 @@ pub(super) fn catch_up(workshop: &Workshop, idle: Option<Option<String>>) {
             }
             Err(problem) => warn!(error = %problem, "earlier sessions could not be looked through"),
         }
-    });
+    })
 }
 
 struct Worker {

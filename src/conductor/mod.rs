@@ -132,7 +132,7 @@ pub struct Conductor {
     /// How the webcam's picture is to be turned and mirrored, where the settings do not say it.
     transform: Transform,
     current: Option<Current>,
-    /// The earlier print, until its session is closed.
+    /// What must be done before the next session begins: closing the earlier ones.
     ending: Option<JoinHandle<()>>,
     /// For `timelapse.render` when nothing is printed.
     latest: Option<SessionId>,
@@ -232,8 +232,8 @@ impl Conductor {
             warn!("Klipper lacks our macros: add [include timelapse.cfg] to printer.cfg and restart Klipper");
         }
         self.set_up_macros(printer);
-        self.follow(printer);
         self.catch_up(printer);
+        self.follow(printer);
     }
 
     /// Klipper stopped: an error, an emergency stop or a restart. A print that was under way is over.
@@ -461,7 +461,7 @@ impl Conductor {
         // With a print under way its own session is kept open; see `Filming::begin` for the others.
         let ended = (!stats.state.is_active())
             .then(|| (stats.state == PrintState::Complete).then_some(stats.filename).filter(|file| !file.is_empty()));
-        filming::catch_up(&self.workshop, ended);
+        self.ending = Some(filming::catch_up(&self.workshop, ended));
     }
 
     fn make(&mut self, film: bool, archive: bool) -> Result<Json, String> {
