@@ -146,7 +146,9 @@ async fn the_hold_follows_the_camera_but_is_never_shorter_than_asked_for() {
     stage.conductor.handle(Event::HoldNeeded(Duration::from_millis(79)), &stage.printer);
     assert_eq!(stage.scripts(), [""; 0]);
     stage.conductor.handle(Event::HoldNeeded(Duration::from_millis(145)), &stage.printer);
-    assert!(stage.scripts()[0].ends_with("HOLD=0.145"));
+    assert!(stage.scripts()[0].ends_with("HOLD=0.160"));
+    stage.conductor.handle(Event::HoldNeeded(Duration::from_millis(150)), &stage.printer);
+    assert_eq!(stage.scripts(), [""; 0], "jitter");
 }
 
 #[tokio::test]

@@ -30,6 +30,9 @@ use crate::config::{Mode, Settings};
 use crate::printer::{PrintState, PrintStats, Printer};
 use crate::session::{FrameMeta, Outcome, SessionId, SessionSummary};
 
+/// The hold is rounded up to a multiple of this, s.
+const HOLD_STEP: f64 = 0.02;
+
 /// Heard from the workers.
 #[derive(Debug)]
 pub enum Event {
@@ -374,7 +377,8 @@ impl Conductor {
                 }
             }
             Event::HoldNeeded(hold) => {
-                self.camera_hold = hold.as_secs_f64();
+                // In steps, so that a camera's jitter does not send a script for every frame.
+                self.camera_hold = (hold.as_secs_f64() / HOLD_STEP).ceil() * HOLD_STEP;
                 self.set_up_macros(printer);
             }
             Event::Ended { summary, film_asked } => self.ended(&summary, film_asked),
