@@ -286,7 +286,7 @@ impl Layers {
             _ if !spirals => self.rules.min_layer_height,
             Some(height) => height,
             None if self.step > 0.0 => self.step,
-            None => self.rules.min_layer_height,
+            None => self.first.max(self.rules.min_layer_height),
         };
         let rises = step.z >= layer.height + least - TOLERANCE;
         if !self.trusts_marks() {
@@ -317,7 +317,8 @@ impl Layers {
             }
             _ => {}
         }
-        if layer.height > 0.0 {
+        // A spiral's own steps overshoot a little each time.
+        if layer.height > 0.0 && self.spiral == 0.0 {
             self.step = height - layer.height;
         }
         if layer.number == 0 {
