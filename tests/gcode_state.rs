@@ -164,6 +164,14 @@ fn firmware_retraction_moves_filament_and_keeps_the_files_own_e() {
 }
 
 #[test]
+fn firmware_retraction_of_unknown_length_retracts_all_the_same() {
+    let engine = with(Options { retraction_lengths: vec![0.0], ..Options::default() }, "G28\nG1 X1 Y1 Z.2 E1\nG10\n");
+    assert_eq!(states(&engine), ["retracting_start", "retracting", "retracted"]);
+    let off = Options { firmware_retract_length: Some(0.0), ..Options::default() };
+    assert_eq!(states(&with(off, "G28\nG1 X1 Y1 Z.2 E1\nG10\n")), ["primed"]);
+}
+
+#[test]
 fn each_tool_keeps_its_own_retraction() {
     let text = "G28\nM83\nG1 X1 Y1 Z.2 E1\nG1 E-4\nT1\nG1 X9 E1\n";
     assert_eq!(states(&after(text)), ["extruding_start", "extruding"]);
