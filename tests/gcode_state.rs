@@ -338,6 +338,20 @@ fn a_sequential_print_goes_on_counting_with_the_next_object() {
 }
 
 #[test]
+fn a_z_offset_of_the_slicer_does_not_hide_the_next_object() {
+    let object = ";LAYER_CHANGE\n;Z:.2\nG1 X0 Y0 Z.3\nG1 X5 E1\n;LAYER_CHANGE\n;Z:.4\nG1 Z.5\nG1 X1 E1\n";
+    let layer = after(&format!("M83\n{object}{object}")).state().layer;
+    assert_eq!((layer.number, layer.run), (4, 1));
+}
+
+#[test]
+fn a_marked_first_layer_may_be_higher_than_the_priming_height() {
+    let text = "M83\n;LAYER_CHANGE\nG1 X0 Y0 Z.8\nG1 X5 E1\n";
+    assert_eq!(after(text).state().layer.number, 1);
+    assert_eq!(after(&text.replace(";LAYER_CHANGE", "")).state().layer.number, 0);
+}
+
+#[test]
 fn a_wipe_tower_below_the_layer_is_no_new_object() {
     let text = "M83\n;LAYER_CHANGE\n;Z:.2\nG1 X0 Y0 Z.2\nG1 X5 E1\n;LAYER_CHANGE\n;Z:2\nG1 Z2\nG1 X1 E1\n\
                 ;LAYER_CHANGE\n;Z:2.2\nG1 Z.4\nG1 X9 E1\nG1 Z2.2\nG1 X1 E1\n";
