@@ -1,8 +1,8 @@
-//! How fast a file is traced into state, and how much memory that takes.
+//! How fast a file is traced into state and planned, and how much memory that takes.
 //!
 //! `cargo bench --bench trace` makes a file of 1.5 million lines (from the sliced files in `tests/data`, repeated with
 //! growing Z) in the target directory, and prints for it the best of five runs of: `wc -l`, a scan for line ends, the
-//! parser, and the engine. `cargo bench --bench trace -- --file PATH` takes another file;
+//! parser, the engine, and the engine with the planner. `cargo bench --bench trace -- --file PATH` takes another file;
 //! `-- --megabytes 500` makes a larger one and prints the peak of the memory besides.
 
 use std::fs::{self, File};
@@ -16,6 +16,8 @@ use moonlapse::gcode::engine::{Engine, Options};
 use moonlapse::gcode::parse::Parser;
 use moonlapse::gcode::scan::read_lines;
 use moonlapse::gcode::slicer::Settings;
+use moonlapse::planner;
+use moonlapse::stabilize::{Bed, Limits, Point};
 
 const RUNS: usize = 5;
 
@@ -49,6 +51,7 @@ fn main() -> io::Result<()> {
     report("scan", best(|| scan(&file))?);
     report("parse", best(|| parse(&file))?);
     report("engine", best(|| trace(&file))?);
+    report("plan", best(|| plan(&file))?);
     if let Ok(status) = fs::read_to_string("/proc/self/status") {
         let peak = status.lines().find(|line| line.starts_with("VmHWM"));
         println!("peak of the memory: {}", peak.unwrap_or("unknown"));
@@ -94,6 +97,15 @@ fn trace(file: &Path) -> io::Result<()> {
     let mut moves = 0u64;
     read_lines(file, |raw| moves += u64::from(engine.line(raw).motion.is_some()))?;
     black_box((moves, engine.state().layer));
+    Ok(())
+}
+
+/// The engine and the planner, with the default choices.
+fn plan(file: &Path) -> io::Result<()> {
+    let bed = Bed::Rectangle { min: Point::new(0.0, 0.0), max: Point::new(200.0, 200.0) };
+    let limits = Limits::new(bed, 0.0, 1e6).map_err(io::Error::other)?;
+    let options = planner::Options::new(limits);
+    black_box(planner::plan_file(&mut File::open(file)?, Options::default(), options)?);
     Ok(())
 }
 

@@ -17,6 +17,9 @@ use tokio::time::Instant;
 pub struct MonoTime(Duration);
 
 impl MonoTime {
+    /// The clock's zero.
+    pub const ZERO: Self = Self(Duration::ZERO);
+
     /// The instant `secs` seconds after the clock's zero; `None` for a negative, huge or non-finite number.
     #[must_use]
     pub fn from_secs_f64(secs: f64) -> Option<Self> {

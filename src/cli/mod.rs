@@ -2,7 +2,9 @@
 
 mod check;
 pub mod paths;
+mod plan;
 mod render;
+mod run;
 pub mod schema;
 mod sessions;
 mod trace;
@@ -24,7 +26,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Check),
+    Plan(Box<plan::Plan>),
     Render(Box<render::Render>),
+    Run(run::Run),
     Schema(schema::Schema),
     Sessions(sessions::Sessions),
     Trace(trace::Trace),
@@ -36,7 +40,9 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Check(check) => check.run(),
+            Command::Plan(plan) => plan.run(),
             Command::Render(command) => command.run(),
+            Command::Run(run) => run.run(),
             Command::Schema(schema) => schema.run(),
             Command::Sessions(command) => command.run(),
             Command::Trace(trace) => trace.run(),

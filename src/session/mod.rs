@@ -24,15 +24,14 @@ mod disk;
 mod error;
 mod id;
 mod journal;
-mod jpeg;
 mod model;
 mod publish;
 mod recover;
 mod store;
 
+pub use crate::camera::{JpegFlaw, JpegInfo};
 pub use error::StoreError;
 pub use id::SessionId;
-pub use jpeg::{JpegFlaw, JpegInfo};
 pub use model::{FilmRecord, Frame, FrameMeta, Miss, NewSession, Outcome, Session, SessionSummary};
 pub use publish::{FRAMES_KEPT, Publisher};
 pub use recover::Recovery;

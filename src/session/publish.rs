@@ -177,9 +177,9 @@ fn move_aside(folder: &Path, name: &str, aside: &mut Option<PathBuf>) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use super::super::jpeg::tests::fake_jpeg;
     use super::super::{FrameMeta, NewSession, Store};
     use super::*;
+    use crate::camera::jpeg::tests::fake_jpeg;
 
     fn names(folder: &Path) -> Vec<String> {
         let mut names: Vec<String> =

@@ -103,12 +103,19 @@ impl Shared {
             let manner = self.config.manner;
             match self.faults.get() {
                 Fault::Unavailable => {
-                    self.answer(&mut socket, &request, "503 Service Unavailable", "Content-Type: text/plain\r\n", b"busy\n")
-                        .await?;
+                    self.answer(
+                        &mut socket,
+                        &request,
+                        "503 Service Unavailable",
+                        "Content-Type: text/plain\r\n",
+                        b"busy\n",
+                    )
+                    .await?;
                     continue;
                 }
                 Fault::Html => {
-                    self.answer(&mut socket, &request, "200 OK", "Content-Type: text/html\r\n", HTML.as_bytes()).await?;
+                    self.answer(&mut socket, &request, "200 OK", "Content-Type: text/html\r\n", HTML.as_bytes())
+                        .await?;
                     continue;
                 }
                 _ => {}

@@ -88,10 +88,8 @@ impl Camera {
     /// # Errors
     /// When the port is taken, or no thread can be started.
     pub async fn start(config: CameraConfig, machine: Arc<dyn Machine>) -> anyhow::Result<Self> {
-        let faults = Faults::new(Settings {
-            exposure: config.exposure.as_secs_f64(),
-            latency: config.latency.as_secs_f64(),
-        });
+        let faults =
+            Faults::new(Settings { exposure: config.exposure.as_secs_f64(), latency: config.latency.as_secs_f64() });
         let listener = http::listen(([127, 0, 0, 1], config.port).into())?;
         let address = listener.local_addr()?;
         let shutter = Arc::new(Shutter::start(config, machine, faults.clone())?);

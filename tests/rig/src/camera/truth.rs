@@ -49,9 +49,8 @@ impl FrameTruth {
     /// How far the head travelled during the exposure, mm (X, Y, Z; the greatest of three samples' distances).
     #[must_use]
     pub fn travel(&self) -> f64 {
-        let d = |a: TruePosition, b: TruePosition| {
-            ((a.x - b.x).powi(2) + (a.y - b.y).powi(2) + (a.z - b.z).powi(2)).sqrt()
-        };
+        let d =
+            |a: TruePosition, b: TruePosition| ((a.x - b.x).powi(2) + (a.y - b.y).powi(2) + (a.z - b.z).powi(2)).sqrt();
         d(self.at_begin, self.at_middle).max(d(self.at_middle, self.at_end)).max(d(self.at_begin, self.at_end))
     }
 
@@ -104,7 +103,9 @@ mod tests {
 
     #[test]
     fn frames_of_others_carry_no_truth() {
-        for bytes in [&[][..], &[0xff, 0xd8], &[0xff, 0xd8, 0xff, 0xfe, 0, 99, 1], b"<html>", &[0xff, 0xd8, 0xff, 0xda, 0, 2]] {
+        for bytes in
+            [&[][..], &[0xff, 0xd8], &[0xff, 0xd8, 0xff, 0xfe, 0, 99, 1], b"<html>", &[0xff, 0xd8, 0xff, 0xda, 0, 2]]
+        {
             assert_eq!(FrameTruth::from_jpeg(bytes), None);
         }
     }

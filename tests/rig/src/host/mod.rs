@@ -107,7 +107,14 @@ impl Rig {
     pub fn start_part(&mut self, part: Part) -> anyhow::Result<()> {
         ensure!(self.part(part).is_none(), "{part:?} runs already");
         let python = self.venv.join("bin/python");
-        let home = self.root.path().display().to_string();
+        let own = self.root.path().display().to_string();
+        let mut env = vec![
+            ("HOME".to_owned(), own.clone()),
+            // Moonraker keeps uploads in the temporary folder under names that two Moonrakers share.
+            ("TMPDIR".to_owned(), own),
+            // A component of ours is linked, not copied; nothing is to be written next to it.
+            ("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned()),
+        ];
         let data = self.layout.data.display().to_string();
         let process = match part {
             Part::Klippy => {
@@ -117,13 +124,12 @@ impl Rig {
                     ["config/printer.cfg", "logs/klippy.log", "comms/klippy.sock"].map(|file| format!("{data}/{file}"));
                 let program = self.venv.join("bin/kalico").display().to_string();
                 let args = [program, config, "-l".to_owned(), log, "-a".to_owned(), socket];
-                let env = [("HOME".to_owned(), home)];
                 Process::spawn(&python, args, env, self.root.path(), &self.layout.log("klippy.out"))?
             }
             Part::Moonraker => {
                 remove_if_there(&self.layout.moonraker_socket())?;
                 let overlay = self.layout.overlay.display().to_string();
-                let env = [("HOME".to_owned(), home), ("PYTHONPATH".to_owned(), overlay)];
+                env.push(("PYTHONPATH".to_owned(), overlay));
                 let args = ["-m".to_owned(), "moonraker".to_owned(), "-d".to_owned(), data];
                 Process::spawn(&python, args, env, self.root.path(), &self.layout.log("moonraker.out"))?
             }
@@ -132,16 +138,17 @@ impl Rig {
         Ok(())
     }
 
-    /// Kills a server at once (SIGKILL).
+    /// Kills a server at once (SIGKILL), and waits until its absence shows.
     ///
     /// # Errors
     ///
     /// When it does not run.
-    pub fn kill_part(&mut self, part: Part) -> anyhow::Result<()> {
-        self.part_mut(part).take().with_context(|| format!("{part:?} does not run"))?.kill()
+    pub async fn kill_part(&mut self, part: Part) -> anyhow::Result<()> {
+        self.part_mut(part).take().with_context(|| format!("{part:?} does not run"))?.kill()?;
+        self.wait_gone(part).await
     }
 
-    /// Asks a server to end (SIGTERM) and waits for that.
+    /// Asks a server to end (SIGTERM), and waits until its absence shows.
     ///
     /// # Errors
     ///
@@ -149,7 +156,13 @@ impl Rig {
     pub async fn stop_part(&mut self, part: Part) -> anyhow::Result<()> {
         let mut process = self.part_mut(part).take().with_context(|| format!("{part:?} does not run"))?;
         process.stop(STOP).await?;
-        Ok(())
+        self.wait_gone(part).await
+    }
+
+    /// Without this, the status of before would look like that of a server that was started again.
+    async fn wait_gone(&self, part: Part) -> anyhow::Result<()> {
+        let what = format!("the absence of {part:?} to show");
+        self.wait_for(&what, STOP, |status| status.klippy == "disconnected").await
     }
 
     /// Stops a server, starts it again, and waits until Klipper is ready.

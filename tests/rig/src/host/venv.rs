@@ -38,10 +38,11 @@ pub(super) fn overlay_moonraker(venv: &Path, into: &Path, components: &[(String,
     link_entries(&package, &ours, &["components"])?;
     link_entries(&package.join("components"), &ours.join("components"), &[])?;
     for (name, source) in components {
-        ensure!(source.exists(), "the component {name} is not at {}", source.display());
+        let source =
+            source.canonicalize().with_context(|| format!("finding the component {name} at {}", source.display()))?;
         let file = if source.is_dir() { name.clone() } else { format!("{name}.py") };
         let link = ours.join("components").join(file);
-        symlink(source, &link).with_context(|| format!("linking {}", link.display()))?;
+        symlink(&source, &link).with_context(|| format!("linking {}", link.display()))?;
     }
     Ok(())
 }

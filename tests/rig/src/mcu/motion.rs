@@ -7,6 +7,10 @@ use crate::machine::TruePosition;
 
 /// Distance in time of the points of the path while something moves.
 const PATH_TICKS: u64 = CLOCK_HZ / 100;
+/// Distance in mm of the points of the path while the head moves fast.
+const PATH_SPACING: f64 = 0.5;
+/// The most points in [`PATH_TICKS`].
+const PATH_DENSITY: u64 = 20;
 
 /// X, Y, Z and E of a cartesian machine.
 #[derive(Debug)]
@@ -66,11 +70,16 @@ impl Motion {
                 self.sampled = now;
                 break;
             }
-            self.sampled += PATH_TICKS;
-            let position = self.position(self.sampled);
-            if self.path.last() != Some(&position) {
-                self.path.push(position);
+            let (from, to) = (self.position(self.sampled), self.position(self.sampled + PATH_TICKS));
+            let parts = ((to.x - from.x).hypot(to.y - from.y) / PATH_SPACING).ceil() as u64;
+            let parts = parts.clamp(1, PATH_DENSITY);
+            for part in 1..=parts {
+                let position = self.position(self.sampled + PATH_TICKS * part / parts);
+                if self.path.last() != Some(&position) {
+                    self.path.push(position);
+                }
             }
+            self.sampled += PATH_TICKS;
         }
         for track in &mut self.tracks {
             track.prune(now);
@@ -139,6 +148,19 @@ mod tests {
         let last = motion.path(100)[0];
         assert_eq!(last, motion.position(NOW + 60 * CLOCK_HZ));
         assert!(motion.path(500).is_empty());
+    }
+
+    #[test]
+    fn the_path_of_a_fast_move_has_a_point_every_half_millimetre() {
+        let mut motion = motion();
+        motion.track(0).reset_clock(NOW as u32);
+        motion.track(0).set_forward(true);
+        // 100 mm in 0.2 s.
+        motion.queue(NOW, 0, (CLOCK_HZ / 40_000) as u32, 8_000, 0);
+        motion.sample(NOW + CLOCK_HZ);
+        let widest = motion.path(0).windows(2).map(|pair| pair[1].x - pair[0].x).fold(0.0, f64::max);
+        assert!(widest <= 0.5 + 0.0125, "{widest} mm apart");
+        assert_eq!(motion.path(0).last(), Some(&motion.position(NOW + CLOCK_HZ)));
     }
 
     #[test]

@@ -96,14 +96,7 @@ impl View {
         let forward = (target - eye).unit();
         let right = forward.cross(v3(0.0, 0.0, 1.0)).unit();
         let scale = width as f32 * 0.5 / (fov.to_radians() * 0.5).tan();
-        Self {
-            eye,
-            right,
-            up: right.cross(forward),
-            forward,
-            scale,
-            centre: (width as f32 * 0.5, height as f32 * 0.5),
-        }
+        Self { eye, right, up: right.cross(forward), forward, scale, centre: (width as f32 * 0.5, height as f32 * 0.5) }
     }
 
     /// Depth along the view axis, mm.

@@ -100,10 +100,9 @@ impl Part {
             if (p.1 + q.1).dot(eye - a) <= 0.0 {
                 continue;
             }
-            for (at, colours) in [
-                ([a + p.0, b + p.0, b + q.0], [p.2, p.2, q.2]),
-                ([a + p.0, b + q.0, a + q.0], [p.2, q.2, q.2]),
-            ] {
+            for (at, colours) in
+                [([a + p.0, b + p.0, b + q.0], [p.2, p.2, q.2]), ([a + p.0, b + q.0, a + q.0], [p.2, q.2, q.2])]
+            {
                 self.fresh = self.fresh.join(layer.smooth(at, colours));
             }
         }
@@ -167,14 +166,7 @@ impl Shadow {
     fn new(bed: (f32, f32)) -> Self {
         let (width, height) = ((bed.0 * CELLS) as usize + 1, (bed.1 * CELLS) as usize + 1);
         let cells = width * height;
-        Self {
-            width,
-            height,
-            cast: vec![0; cells],
-            foot: vec![0; cells],
-            soft: vec![0.0; cells],
-            changed: Rect::EMPTY,
-        }
+        Self { width, height, cast: vec![0; cells], foot: vec![0; cells], soft: vec![0.0; cells], changed: Rect::EMPTY }
     }
 
     fn strand(&mut self, a: V3, b: V3, width: f32) {
@@ -182,7 +174,13 @@ impl Shadow {
         for i in 0..=steps {
             let p = a.mix(b, i as f32 / steps as f32);
             let fall = p.z / KEY.z;
-            Self::mark(&mut self.cast, (self.width, self.height), &mut self.changed, p.x - KEY.x * fall, p.y - KEY.y * fall);
+            Self::mark(
+                &mut self.cast,
+                (self.width, self.height),
+                &mut self.changed,
+                p.x - KEY.x * fall,
+                p.y - KEY.y * fall,
+            );
             if p.z < 1.5 {
                 Self::mark(&mut self.foot, (self.width, self.height), &mut self.changed, p.x, p.y + width * 0.2);
             }

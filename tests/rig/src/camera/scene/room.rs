@@ -92,17 +92,11 @@ fn frame(layer: &mut Layer, bed: (f32, f32), eye: V3) {
     layer.solid(&frame, 0, |at, n, _| {
         // The slots of the profiles.
         let along = if n.y.abs() > 0.9 { at.x } else { at.y };
-        let slot = at.z > FLOOR + 20.0
-            && at.y > bed.1 + 51.0
-            && (n.y.abs() > 0.9 || n.x.abs() > 0.9)
-            && {
-                let middle = if n.y.abs() > 0.9 {
-                    if along < bed.0 * 0.5 { -48.0 } else { bed.0 + 48.0 }
-                } else {
-                    bed.1 + 62.0
-                };
-                (along - middle).abs() < 3.0
-            };
+        let slot = at.z > FLOOR + 20.0 && at.y > bed.1 + 51.0 && (n.y.abs() > 0.9 || n.x.abs() > 0.9) && {
+            let middle =
+                if n.y.abs() > 0.9 { if along < bed.0 * 0.5 { -48.0 } else { bed.0 + 48.0 } } else { bed.1 + 62.0 };
+            (along - middle).abs() < 3.0
+        };
         let deep = smoothstep(FLOOR - 10.0, 20.0, at.z) * 0.6 + 0.4;
         lit(ALUMINIUM, at, n, eye, deep) * if slot { 0.28 } else { deep }
     });

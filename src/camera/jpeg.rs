@@ -112,13 +112,13 @@ fn end_of_scan(jpeg: &[u8], from: usize) -> Option<usize> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
     /// A structurally whole JPEG of `width` x `height`; `fill` is its entropy-coded data.
-    pub(in crate::session) fn fake_jpeg(width: u16, height: u16, fill: &[u8]) -> Vec<u8> {
+    pub(crate) fn fake_jpeg(width: u16, height: u16, fill: &[u8]) -> Vec<u8> {
         let mut jpeg = vec![0xFF, SOI, 0xFF, 0xC0, 0, 17, 8];
         jpeg.extend(height.to_be_bytes());
         jpeg.extend(width.to_be_bytes());

@@ -1,0 +1,106 @@
+//! Where on the bed a frame may begin, and what the head must not cross on its way.
+
+use serde::{Deserialize, Serialize};
+
+use super::shape::Shape;
+use crate::stabilize::Point;
+
+/// What an area means for the frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// A frame begins only when the head is here, or in another required area: a wipe tower, say.
+    Required,
+    /// No frame begins while the head is here: a delicate part, say.
+    Forbidden,
+    /// The head must not cross this on its way to the park and back: a clip on the bed, a probe's dock.
+    Avoid,
+}
+
+/// An area with its rule.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Restriction {
+    /// What it means.
+    pub rule: Rule,
+    /// Where it is.
+    pub shape: Shape,
+}
+
+/// All areas of a track. The rules for a place are Octolapse's: forbidden wins; of the required areas one is enough.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Restrictions(pub Vec<Restriction>);
+
+impl Restrictions {
+    /// Whether a frame may begin with the head at `p`.
+    #[must_use]
+    pub fn allow(&self, p: Point) -> bool {
+        let (mut required, mut met) = (false, false);
+        for Restriction { rule, shape } in &self.0 {
+            match rule {
+                Rule::Forbidden if shape.contains(p) => return false,
+                Rule::Required => {
+                    required = true;
+                    met |= shape.contains(p);
+                }
+                Rule::Forbidden | Rule::Avoid => {}
+            }
+        }
+        met || !required
+    }
+
+    /// Whether the straight way from `a` to `b` touches no area that is to be avoided.
+    #[must_use]
+    pub fn allow_way(&self, a: Point, b: Point) -> bool {
+        self.0.iter().all(|r| r.rule != Rule::Avoid || !r.shape.is_crossed(a, b))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rect(rule: Rule, from: f64, to: f64) -> Restriction {
+        Restriction { rule, shape: Shape::Rectangle { min: Point::new(from, from), max: Point::new(to, to) } }
+    }
+
+    fn circle(rule: Rule, x: f64, y: f64) -> Restriction {
+        Restriction { rule, shape: Shape::Circle { centre: Point::new(x, y), radius: 1.0 } }
+    }
+
+    fn allowed(restrictions: &[Restriction], places: &[(f64, f64)]) -> Vec<bool> {
+        let all = Restrictions(restrictions.to_vec());
+        places.iter().map(|(x, y)| all.allow(Point::new(*x, *y))).collect()
+    }
+
+    // RE02 to RE04 of Octolapse.
+    #[test]
+    fn forbidden_wins_over_required() {
+        let areas = [rect(Rule::Required, 10., 20.), rect(Rule::Forbidden, 15., 25.)];
+        let outside = [(0., 0.), (12.5, 25.), (20.1, 25.), (15., 15.), (20., 15.)];
+        assert_eq!(allowed(&areas, &outside), [false; 5]);
+        assert_eq!(allowed(&areas, &[(10., 10.), (14.99, 14.99)]), [true; 2]);
+    }
+
+    #[test]
+    fn a_forbidden_circle_includes_its_border() {
+        let areas = [circle(Rule::Forbidden, 10., 10.)];
+        assert_eq!(allowed(&areas, &[(9., 9.), (10., 9.), (11., 10.)]), [true, false, false]);
+    }
+
+    #[test]
+    fn circles_may_overlap() {
+        let areas = [circle(Rule::Required, 10., 10.), circle(Rule::Forbidden, 11., 10.)];
+        let places = [(12., 10.), (10., 11.), (9., 10.), (10., 10.), (10.5, 10.)];
+        assert_eq!(allowed(&areas, &places), [false, true, true, false, false]);
+    }
+
+    #[test]
+    fn the_way_avoids_what_a_place_may_be_near_to() {
+        let all = Restrictions(vec![rect(Rule::Avoid, 0., 5.)]);
+        let (left, right) = (Point::new(-1., 2.), Point::new(9., 2.));
+        assert!(all.allow(left) && all.allow(Point::new(2., 2.)));
+        assert!(!all.allow_way(left, right));
+        assert!(all.allow_way(Point::new(-1., 9.), Point::new(9., 9.)));
+    }
+}

@@ -1,0 +1,293 @@
+//! One track while the file is being read.
+
+use crate::gcode::feature::Feature;
+use crate::stabilize::{Limits, Park, Point, Preset, Stabilization, edge_points};
+
+use super::candidate::{Kind, Place};
+use super::obstacles::Obstacles;
+use super::options::{Mode, Track};
+use super::plan::{Missed, Reason};
+use super::restriction::Rule;
+use super::scene::Scene;
+use super::select::Selector;
+use super::spot::Spot;
+use super::trigger::{Due, OnLayer};
+use super::unit::{Refused, Unit};
+
+/// How many mm of travel a way that must go above something finished is worth.
+const RISE_PENALTY: f64 = 200.0;
+
+/// A frame whose layer has been read.
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    pub(super) layer: u32,
+    pub(super) height: f64,
+    pub(super) time: f64,
+    pub(super) from: u64,
+    pub(super) to: u64,
+    pub(super) windows: Vec<Spot>,
+    pub(super) fallback: Option<Spot>,
+    pub(super) stills: Vec<Spot>,
+    /// The highest point of the print at that time, mm.
+    pub(super) tallest: f64,
+    pub(super) refused: Refused,
+}
+
+/// One track while the file is being read.
+#[derive(Clone, Debug)]
+pub(super) struct Tracker {
+    pub(super) track: Track,
+    due: Due,
+    /// Where the head goes; where it would go for frames without moves when the edge is not chosen yet.
+    pub(super) stabilization: Stabilization,
+    /// Places along the edge, when one is to be chosen, and what each would cost in travel so far.
+    pub(super) edge: Vec<(Point, f64)>,
+    unit: Option<Unit>,
+    /// Where the head goes in the open frame, where that does not depend on where it is.
+    target: Option<Point>,
+    /// Where the frame before began.
+    before: Option<Point>,
+    pub(super) drafts: Vec<Draft>,
+    pub(super) missed: Vec<Missed>,
+}
+
+impl Tracker {
+    pub(super) fn new(track: Track, limits: &Limits) -> Self {
+        let (stabilization, edge) = match (&track.park, track.park.stabilization()) {
+            (_, Some(stabilization)) => (stabilization, vec![]),
+            (Park::NearestEdge | Park::At(_) | Park::SnapToPrint, None) => {
+                let edge = edge_points(limits).into_iter().map(|p| (p, 0.0)).collect();
+                (Preset::BackLeft.stabilization(), edge)
+            }
+        };
+        let due = Due::new(track.trigger.clone());
+        Self { track, due, stabilization, edge, unit: None, target: None, before: None, drafts: vec![], missed: vec![] }
+    }
+
+    /// A layer begins with the line that ends at `from`.
+    pub(super) fn on_layer(&mut self, number: u32, height: f64, run: u32, from: u64, scene: &Scene) {
+        let next = match self.due.on_layer(number, height, run) {
+            OnLayer::Next => true,
+            OnLayer::End => {
+                self.close(scene);
+                return;
+            }
+            OnLayer::Keep => self.due.at_time(scene.now()),
+        };
+        if next {
+            self.open(number, height, from, scene);
+        } else if let Some(mut unit) = self.unit.take() {
+            // The frame goes on in the next layer. What it has so far is judged before the print grows around it.
+            self.look_around(unit.spots_mut(), scene);
+            unit.height = height;
+            self.unit = Some(unit);
+        }
+    }
+
+    /// Time has passed, within the layers.
+    pub(super) fn on_time(&mut self, number: u32, height: f64, from: u64, scene: &Scene) {
+        if self.due.wants_time() && self.due.at_time(scene.now()) {
+            self.open(number, height, from, scene);
+        }
+    }
+
+    /// The file asks for a frame where the head stands, `place` if one may begin there.
+    pub(super) fn on_command(
+        &mut self,
+        name: &str,
+        (number, height, from): (u32, f64, u64),
+        place: Option<&Place>,
+        scene: &Scene,
+    ) -> bool {
+        if !self.due.wants_commands() || !self.due.on_command(name) {
+            return false;
+        }
+        self.open(number, height, from, scene);
+        if place.is_none()
+            && let Some(unit) = &mut self.unit
+        {
+            unit.refused.unknown += 1;
+        }
+        true
+    }
+
+    fn open(&mut self, number: u32, height: f64, from: u64, scene: &Scene) {
+        self.close(scene);
+        let selector = match self.track.mode {
+            Mode::RetractedTravel | Mode::ZeroMotion => None,
+            mode => Some(Selector::new(mode)),
+        };
+        self.unit = Some(Unit::new(number, height, from, scene.now(), selector));
+        self.target = match (self.track.mode, self.before) {
+            (Mode::SnapToPrint { smooth: true, .. }, Some(before)) => Some(before),
+            _ if self.stabilization.is_none() => Some(self.before.unwrap_or_default()),
+            _ if self.stabilization.moves_both() => {
+                Some(self.stabilization.target(self.drafts.len(), Point::default(), &scene.limits))
+            }
+            _ => None,
+        };
+    }
+
+    /// A move has led to where the position is not known.
+    pub(super) fn on_unknown(&mut self) {
+        if let Some(unit) = &mut self.unit {
+            unit.refused.unknown += 1;
+        }
+    }
+
+    /// Filament comes out again, for `then`.
+    #[inline]
+    pub(super) fn flush(&mut self, then: Option<Feature>) {
+        if let Some(unit) = &mut self.unit {
+            unit.flush(then);
+        }
+    }
+
+    /// Takes a place into account, now that it is known how the print leaves it.
+    pub(super) fn offer(&mut self, place: &Place, scene: &Scene) {
+        // A place from before the frame became due belongs to none.
+        let Some(unit) = self.unit.as_mut().filter(|unit| place.from >= unit.from) else { return };
+        unit.to = place.to;
+        if place.below || place.feature == Some(Feature::Custom) {
+            return;
+        }
+        let track = &self.track;
+        let refused = if scene.stopped {
+            Some(&mut unit.refused.stopped)
+        } else if !track.restrictions.allow(place.at) {
+            Some(&mut unit.refused.restricted)
+        } else if !(track.features.is_empty() || place.feature.is_some_and(|f| track.features.contains(&f)))
+            || !track.extruder.allows(place.states)
+        {
+            Some(&mut unit.refused.required)
+        } else {
+            None
+        };
+        if let Some(count) = refused {
+            *count += 1;
+            return;
+        }
+        let target = match self.target {
+            Some(target) => target,
+            None => self.stabilization.target(self.drafts.len(), place.at, &scene.limits),
+        };
+        let now = scene.now();
+        unit.offer_still(place, place.at.distance2(target), now);
+        unit.regions.offer(place, now);
+        let tallest = scene.heights.tallest();
+        match &mut unit.selector {
+            None => unit.offer_window(place, now, tallest),
+            Some(_) if place.kind == Kind::Command => unit.offer_window(place, now, tallest),
+            Some(selector) => selector.offer(place, target, self.before.unwrap_or_default(), now),
+        }
+    }
+
+    /// The layer of the open frame is complete.
+    pub(super) fn close(&mut self, scene: &Scene) {
+        let Some(mut unit) = self.unit.take() else { return };
+        unit.regions.end();
+        unit.flush(None);
+        let mut windows = std::mem::take(&mut unit.windows);
+        match &unit.selector {
+            None => windows.append(&mut unit.travels),
+            Some(selector) => windows.extend(selector.select()),
+        }
+        let (wall, seam) = (self.track.wall_distance, self.track.seam_distance);
+        windows.retain(|spot| {
+            let clear = scene.walls.allow(spot.at(), wall, seam)
+                && spot.next().is_none_or(|next| scene.walls.allow(next, wall, seam));
+            unit.refused.near_wall += u32::from(!clear);
+            clear
+        });
+        let mut draft = Draft {
+            layer: unit.layer,
+            height: unit.height,
+            time: unit.time,
+            from: unit.from,
+            to: unit.to,
+            windows,
+            fallback: unit.regions.best(),
+            stills: unit.stills().collect(),
+            tallest: scene.heights.tallest().unwrap_or(unit.height),
+            refused: unit.refused,
+        };
+        if draft.windows.is_empty() && draft.fallback.is_none() && draft.stills.is_empty() {
+            self.missed.push(Missed { layer: draft.layer, reason: reason(&draft.refused) });
+            return;
+        }
+        self.look_around(draft.windows.iter_mut().chain(&mut draft.fallback), scene);
+        self.weigh_edge(&draft);
+        self.before = draft.windows.first().or(draft.fallback.as_ref()).map(Spot::at).or(self.before);
+        self.drafts.push(draft);
+    }
+
+    /// Notes for windows the targets to which there is no straight way.
+    fn look_around<'s>(&self, spots: impl Iterator<Item = &'s mut Spot>, scene: &Scene) {
+        let avoids = self.track.restrictions.0.iter().any(|r| r.rule == Rule::Avoid);
+        let frame = self.drafts.len();
+        let tallest = scene.heights.tallest().unwrap_or(f64::NEG_INFINITY);
+        let mut obstacles: Option<(f32, Obstacles)> = None;
+        for spot in spots.filter(|spot| !spot.looked) {
+            spot.looked = true;
+            if tallest <= f64::from(spot.z) && !avoids {
+                continue;
+            }
+            // Windows of one layer have few heights; the map is read once for each.
+            let obstacles = match &mut obstacles {
+                Some((z, obstacles)) if *z == spot.z => obstacles,
+                other => {
+                    let above = scene.heights.above(f64::from(spot.z), scene.moves.clearance);
+                    &mut other.insert((spot.z, above)).1
+                }
+            };
+            let at = spot.at();
+            let fixed = [(self.stabilization.target(frame, at, &scene.limits), 0.0)];
+            let targets = if self.edge.is_empty() { &fixed[..] } else { &self.edge };
+            for (i, (target, _)) in targets.iter().enumerate().take(64) {
+                let ways = [Some(at), spot.next()];
+                let mut ways = ways.iter().flatten();
+                if ways.clone().any(|from| !obstacles.allow(*from, *target)) {
+                    spot.blocked |= 1 << i;
+                }
+                if ways.any(|from| !self.track.restrictions.allow_way(*from, *target)) {
+                    spot.barred |= 1 << i;
+                }
+            }
+        }
+    }
+
+    /// Adds what the frame's best window would cost from each place at the edge.
+    fn weigh_edge(&mut self, draft: &Draft) {
+        let retracted = || draft.windows.iter().filter(|s| s.retracted);
+        let any_retracted = retracted().next().is_some();
+        for (i, (place, cost)) in self.edge.iter_mut().enumerate() {
+            let of = |spot: &Spot| {
+                let bit = 1 << i;
+                let rise = if spot.blocked & bit == 0 { 0.0 } else { RISE_PENALTY };
+                let barred = if spot.barred & bit == 0 { 0.0 } else { 1e6 };
+                spot.detour(*place) + rise + barred
+            };
+            let least = if any_retracted {
+                retracted().map(of).fold(f64::INFINITY, f64::min)
+            } else {
+                draft.windows.iter().chain(&draft.fallback).map(of).fold(f64::INFINITY, f64::min)
+            };
+            if least.is_finite() {
+                *cost += least;
+            }
+        }
+    }
+}
+
+/// Why there is no place, when there is none.
+fn reason(refused: &Refused) -> Reason {
+    let reasons = [
+        (refused.stopped, Reason::Stopped),
+        (refused.restricted, Reason::Restricted),
+        (refused.required, Reason::Required),
+        (refused.near_wall, Reason::NearWall),
+        (refused.unknown, Reason::UnknownPosition),
+    ];
+    let most = reasons.into_iter().filter(|(n, _)| *n > 0).max_by_key(|(n, _)| *n);
+    most.map_or(Reason::NoPlace, |(_, reason)| reason)
+}
