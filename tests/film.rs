@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use moonlapse_rig::camera::{Fault, Look};
 use moonlapse_rig::host::gcode::{first_layers, net_filament};
-use moonlapse_rig::host::{Part, Recording, repository};
+use moonlapse_rig::host::{Part, Recording, repository, tail};
 use moonlapse_rig::studio::{PARK, Studio, StudioOptions, film_facts, wait_for_text};
 use serde_json::json;
 
@@ -54,6 +54,11 @@ async fn wait_for_the_end(studio: &Studio, since: &Recording) {
     assert_eq!(studio.rig.print_starts(since), 1, "the print was interrupted");
     let console = studio.rig.console(since);
     assert!(!console.iter().any(|line| line.starts_with("!!")), "{console:?}");
+    let log = studio.rig.log(Part::Klippy);
+    for fault in ["Traceback", "Remote Call Error", "Error evaluating", "Internal error"] {
+        // A kill of the agent or of Moonraker leaves calls that nobody takes; Klipper logs them and goes on.
+        assert!(!log.contains(fault) || studio.agent_was_killed(), "{fault} in klippy.log:\n{}", tail(&log, 40));
+    }
 }
 
 /// Every frame shows the head at its park position, standing still.
@@ -207,6 +212,18 @@ async fn switched_off_nothing_moves_and_no_frame_is_taken() {
     assert!(studio.frames().is_err(), "a session was made");
     let parked = studio.rig.machine().path(path).iter().any(|p| (p.x - 20.0).hypot(p.y - 200.0) < 1.0);
     assert!(!parked, "the head went to the park position");
+}
+
+#[tokio::test]
+async fn the_websocket_serves_as_well_as_the_unix_socket() {
+    let mut options = StudioOptions::new(AGENT);
+    options.websocket = true;
+    let studio = options.start().await.unwrap();
+    assert!(studio.agent_log().contains("endpoint=ws://127.0.0.1"), "{}", studio.agent_log());
+    let since = start_print(&studio, 1).await;
+    wait_for_the_end(&studio, &since).await;
+    studio.wait_for_film(0, LIMIT).await.unwrap();
+    assert_parked(&studio, 1);
 }
 
 #[tokio::test]

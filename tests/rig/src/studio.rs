@@ -26,8 +26,8 @@ pub struct StudioOptions {
     pub timelapse: String,
     /// The agent's program, such as `env!("CARGO_BIN_EXE_moonlapse")`.
     pub agent: PathBuf,
-    /// More environment for the agent.
-    pub env: Vec<(String, String)>,
+    /// Connects the agent by the websocket instead of the unix socket.
+    pub websocket: bool,
 }
 
 impl StudioOptions {
@@ -39,7 +39,7 @@ impl StudioOptions {
             camera: CameraConfig::default(),
             timelapse: String::new(),
             agent: agent.into(),
-            env: Vec::new(),
+            websocket: false,
         }
     }
 
@@ -74,8 +74,8 @@ impl StudioOptions {
             .start()
             .await?;
         let camera = Camera::start(CameraConfig { port, ..self.camera }, rig.machine()).await?;
-        let Self { agent: program, env, .. } = self;
-        let mut studio = Studio { rig, camera, agent: None, program, env, films, _folder: folder };
+        let Self { agent: program, websocket, .. } = self;
+        let mut studio = Studio { rig, camera, agent: None, kills: 0, program, websocket, films, _folder: folder };
         studio.start_agent().await?;
         Ok(studio)
     }
@@ -89,8 +89,9 @@ pub struct Studio {
     /// The camera.
     pub camera: Camera,
     agent: Option<Process>,
+    kills: usize,
     program: PathBuf,
-    env: Vec<(String, String)>,
+    websocket: bool,
     films: PathBuf,
     _folder: tempfile::TempDir,
 }
@@ -122,10 +123,13 @@ impl Studio {
     /// When it does not come up.
     pub async fn start_agent(&mut self) -> anyhow::Result<()> {
         let data = self.rig.data().display().to_string();
-        let env: Vec<(&str, &str)> = self.env.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        let args = ["run", "--data-path", &data, "--log", "info,moonlapse=debug"];
+        let (url, log) = (self.rig.url(), "info,moonlapse=debug");
+        let mut args = vec!["run", "--data-path", &data, "--log", log];
+        if self.websocket {
+            args.extend(["--moonraker", &url]);
+        }
         let heard = self.agent_log().len();
-        self.agent = Some(self.rig.spawn_agent(&self.program, &args, &env)?);
+        self.agent = Some(self.rig.spawn_agent(&self.program, &args, &[])?);
         let set_up = |status: &crate::host::Status| status.get("gcode_macro TIMELAPSE_TAKE_FRAME", "enable") == true;
         self.rig.wait_for("the agent to set up the macros", LIMIT, set_up).await.with_context(|| self.agent_log())?;
         // After a restart the macros are as the first agent left them; its own word counts.
@@ -138,7 +142,14 @@ impl Studio {
     ///
     /// When it does not run.
     pub fn kill_agent(&mut self) -> anyhow::Result<()> {
+        self.kills += 1;
         self.agent.take().context("the agent does not run")?.kill()
+    }
+
+    /// Whether a test killed it.
+    #[must_use]
+    pub fn agent_was_killed(&self) -> bool {
+        self.kills > 0
     }
 
     /// Waits until the agent's log has `text` after its first `from` bytes.
