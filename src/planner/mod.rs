@@ -22,6 +22,7 @@
 
 mod candidate;
 mod cost;
+mod edge;
 mod effect;
 mod file;
 mod finish;
