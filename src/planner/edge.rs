@@ -67,11 +67,10 @@ impl Edge {
         let [ax, ay, bx, by] = [at.x, at.y, next.x, next.y].map(|n| n as f32);
         let mut detour = [0.0; EDGE_POINTS];
         // Plain columns and no branches, so that the compiler takes several roots at once.
-        for i in 0..EDGE_POINTS {
-            let (x, y) = (self.x[i], self.y[i]);
+        for (detour, (x, y)) in detour.iter_mut().zip(self.x.iter().zip(&self.y)) {
             let there = ((x - ax) * (x - ax) + (y - ay) * (y - ay)).sqrt();
             let on = ((x - bx) * (x - bx) + (y - by) * (y - by)).sqrt();
-            detour[i] = there + on - direct;
+            *detour = there + on - direct;
         }
         if spot.blocked | spot.barred != 0 {
             for (i, detour) in detour.iter_mut().enumerate() {

@@ -69,11 +69,21 @@ pub(super) struct Stopwatch {
     speed: f64,
     accel: f64,
     length: f64,
+    /// The last full speed and its inverse: a division less for most moves.
+    cruise: (f64, f64),
 }
 
 impl Stopwatch {
     pub(super) fn new(machine: Machine) -> Self {
-        Self { machine, elapsed: 0.0, direction: [0.0; 3], speed: 0.0, accel: machine.max_accel, length: 0.0 }
+        Self {
+            machine,
+            elapsed: 0.0,
+            direction: [0.0; 3],
+            speed: 0.0,
+            accel: machine.max_accel,
+            length: 0.0,
+            cruise: (1.0, 1.0),
+        }
     }
 
     /// Seconds since the file's first move.
@@ -125,7 +135,10 @@ impl Stopwatch {
         }
         let mut reached = speed;
         if from == speed {
-            self.elapsed += m.length / speed;
+            if speed != self.cruise.0 {
+                self.cruise = (speed, 1.0 / speed);
+            }
+            self.elapsed += m.length * self.cruise.1;
         } else {
             // Squares are compared first: most moves need no root.
             let reachable = from * from + 2.0 * accel * m.length;
