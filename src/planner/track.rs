@@ -76,7 +76,6 @@ impl Tracker {
         } else if let Some(mut unit) = self.unit.take() {
             // The frame goes on in the next layer. What it has so far is judged before the print grows around it.
             self.look_around(unit.spots_mut(), scene);
-            unit.height = height;
             self.unit = Some(unit);
         }
     }
