@@ -31,6 +31,25 @@ pub(super) struct Draft {
     pub(super) refused: Refused,
 }
 
+/// From so many frames on less is kept for each: no real print has as many layers.
+const MANY_FRAMES: usize = 4096;
+
+impl Draft {
+    /// Keeps what a frame needs when `frames` have been planned before. `in_order`: the windows are, best first.
+    fn shrink(&mut self, frames: usize, in_order: bool) {
+        const FEW: usize = 4;
+        if frames >= MANY_FRAMES {
+            if !in_order {
+                self.windows.sort_by_key(Spot::class);
+            }
+            self.windows.truncate(FEW);
+            self.stills.truncate(1);
+        }
+        self.windows.shrink_to_fit();
+        self.stills.shrink_to_fit();
+    }
+}
+
 /// One track while the file is being read.
 #[derive(Clone, Debug)]
 pub(super) struct Tracker {
@@ -216,6 +235,7 @@ impl Tracker {
             edge.weigh(&draft);
         }
         self.before = draft.windows.first().or(draft.fallback.as_ref()).map(Spot::at).or(self.before);
+        draft.shrink(self.drafts.len(), unit.selector.is_some());
         self.drafts.push(draft);
     }
 
