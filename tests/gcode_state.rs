@@ -164,6 +164,14 @@ fn firmware_retraction_moves_filament_and_keeps_the_files_own_e() {
 }
 
 #[test]
+fn firmware_retraction_of_unknown_length_retracts_all_the_same() {
+    let engine = with(Options { retraction_lengths: vec![0.0], ..Options::default() }, "G28\nG1 X1 Y1 Z.2 E1\nG10\n");
+    assert_eq!(states(&engine), ["retracting_start", "retracting", "retracted"]);
+    let off = Options { firmware_retract_length: Some(0.0), ..Options::default() };
+    assert_eq!(states(&with(off, "G28\nG1 X1 Y1 Z.2 E1\nG10\n")), ["primed"]);
+}
+
+#[test]
 fn each_tool_keeps_its_own_retraction() {
     let text = "G28\nM83\nG1 X1 Y1 Z.2 E1\nG1 E-4\nT1\nG1 X9 E1\n";
     assert_eq!(states(&after(text)), ["extruding_start", "extruding"]);
@@ -327,6 +335,20 @@ fn a_sequential_print_goes_on_counting_with_the_next_object() {
     let layer = engine.state().layer;
     assert_eq!((layer.number, layer.run, layer.height), (4, 1, 0.4));
     assert!(engine.layer_report().agrees());
+}
+
+#[test]
+fn a_z_offset_of_the_slicer_does_not_hide_the_next_object() {
+    let object = ";LAYER_CHANGE\n;Z:.2\nG1 X0 Y0 Z.3\nG1 X5 E1\n;LAYER_CHANGE\n;Z:.4\nG1 Z.5\nG1 X1 E1\n";
+    let layer = after(&format!("M83\n{object}{object}")).state().layer;
+    assert_eq!((layer.number, layer.run), (4, 1));
+}
+
+#[test]
+fn a_marked_first_layer_may_be_higher_than_the_priming_height() {
+    let text = "M83\n;LAYER_CHANGE\nG1 X0 Y0 Z.8\nG1 X5 E1\n";
+    assert_eq!(after(text).state().layer.number, 1);
+    assert_eq!(after(&text.replace(";LAYER_CHANGE", "")).state().layer.number, 0);
 }
 
 #[test]

@@ -1,1 +1,367 @@
 //! Wires everything together: lifecycle, reconnects, shutdown.
+//!
+//! One loop owns the [`Conductor`] and the [`Printer`] and handles one thing at a time: a message of Moonraker, a report
+//! of a worker, the end. Whatever takes time happens in tasks: connecting ([`connector`]), sending, filming, rendering.
+
+mod connector;
+mod webcams;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Map, Value as Json};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, trace, warn};
+use url::Url;
+
+use self::connector::{Attached, remote};
+use crate::clock::Clock;
+use crate::conductor::films::Films;
+use crate::conductor::{Conductor, Order, Workshop};
+use crate::config::{ConfigError, Layer, Merged, Settings, expand_home, merge};
+use crate::moonraker::{Backoff, Body, Endpoint, Inbox, Incoming, KlipperState, Link, Ticket, subscription_status};
+use crate::printer::Printer;
+use crate::render::remove_leftovers;
+use crate::session::{Store, StoreError};
+
+/// Reports of workers that may wait.
+const EVENT_QUEUE: usize = 256;
+/// Events and scripts that may wait for Moonraker.
+const CARRIER_QUEUE: usize = 256;
+/// How often we ask Moonraker whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// What the agent is started with.
+#[derive(Debug)]
+pub struct Options {
+    /// Where Moonraker listens.
+    pub endpoint: Endpoint,
+    /// `moonraker.conf`, when it lies on this host; the component's own reading is preferred when it is loaded.
+    pub conf: Option<Layer>,
+    /// Environment and flags: these win over everything.
+    pub overrides: Vec<Layer>,
+    /// The frame store, unless `session_path` is set.
+    pub store: PathBuf,
+}
+
+/// Runs until `shutdown` is cancelled.
+///
+/// # Errors
+///
+/// The configuration contradicts itself, which `moonlapse check` explains. Everything else is waited for.
+pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) -> Result<(), ConfigError> {
+    let settings = settle(options.conf.iter().chain(&options.overrides))?;
+    let store_dir =
+        if settings.session_path.is_empty() { options.store.clone() } else { settings.session_path.clone().into() };
+    let Some(store) = open_store(store_dir, &shutdown).await else { return Ok(()) };
+    // What a kill left of a film in the making.
+    let output = PathBuf::from(&settings.output_path);
+    tokio::task::spawn_blocking(move || remove_leftovers(&output)).await.ok();
+
+    let (events_in, mut events) = mpsc::channel(EVENT_QUEUE);
+    let store = Arc::new(Mutex::new(store));
+    let films = Films::start(Arc::clone(&store), events_in.clone(), clock, shutdown.child_token());
+    let (attached_in, mut attached) = mpsc::channel(1);
+    tokio::spawn(connector::run(options.endpoint.clone(), clock, attached_in, shutdown.clone()));
+
+    let workshop = Workshop { store, films, events: events_in, clock };
+    let mut agent = Agent {
+        conductor: Conductor::new(workshop, settings),
+        printer: Printer::default(),
+        connection: None,
+        webcams: Vec::new(),
+        snapshot_fixed: false,
+        options,
+    };
+    let mut keepalive = tokio::time::interval(KEEPALIVE);
+    info!(version = env!("CARGO_PKG_VERSION"), "moonlapse started");
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            Some(new) = attached.recv() => agent.attach(new),
+            incoming = next(&mut agent.connection) => match incoming {
+                Some(incoming) => agent.incoming(incoming),
+                None => agent.connection = None,
+            },
+            Some(event) = events.recv() => agent.conductor.handle(event, &agent.printer),
+            _ = keepalive.tick() => agent.keep_alive(),
+        }
+        agent.carry_out();
+    }
+    agent.conductor.shut_down().await;
+    info!("moonlapse stopped");
+    Ok(())
+}
+
+/// Another Moonlapse on the same store is told once and waited for.
+async fn open_store(dir: PathBuf, shutdown: &CancellationToken) -> Option<Store> {
+    let mut backoff = Backoff::default();
+    let mut told = false;
+    loop {
+        let opening = dir.clone();
+        match tokio::task::spawn_blocking(move || Store::open(opening)).await {
+            Ok(Ok(store)) => return Some(store),
+            Ok(Err(problem)) => {
+                if !told {
+                    let busy = matches!(problem, StoreError::Busy { .. });
+                    error!(store = %dir.display(), busy, error = %problem, "the frame store cannot be opened; trying again");
+                    told = true;
+                }
+            }
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return None,
+            () = tokio::time::sleep(backoff.next_wait()) => {}
+        }
+    }
+}
+
+/// Merges the layers, logs their faults, and makes the paths absolute.
+fn settle<'a>(layers: impl IntoIterator<Item = &'a Layer>) -> Result<Settings, ConfigError> {
+    let Merged { mut settings, faults } = merge(layers)?;
+    for fault in faults {
+        warn!("{fault}");
+    }
+    for path in [
+        &mut settings.output_path,
+        &mut settings.frame_path,
+        &mut settings.session_path,
+        &mut settings.ffmpeg_binary_path,
+    ] {
+        *path = expand_home(path).to_string_lossy().into_owned();
+    }
+    Ok(settings)
+}
+
+/// Never returns while there is no connection.
+async fn next(connection: &mut Option<Connection>) -> Option<Incoming> {
+    match connection {
+        Some(connection) => connection.inbox.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+struct Connection {
+    link: Link,
+    inbox: Inbox,
+    events: mpsc::Sender<Json>,
+    scripts: mpsc::Sender<String>,
+    /// The subscription whose answer is awaited.
+    subscribing: Option<Ticket>,
+    /// The state of this Klipper is known and followed.
+    subscribed: bool,
+}
+
+struct Agent {
+    conductor: Conductor,
+    printer: Printer,
+    connection: Option<Connection>,
+    webcams: Vec<Json>,
+    /// `snapshoturl` is set in moonraker.conf and overrides the list of webcams.
+    snapshot_fixed: bool,
+    options: Options,
+}
+
+impl Agent {
+    fn attach(&mut self, new: Attached) {
+        let Attached { link, inbox, info, settings, webcams } = new;
+        let (events, event_queue) = mpsc::channel(CARRIER_QUEUE);
+        let (scripts, script_queue) = mpsc::channel(CARRIER_QUEUE);
+        tokio::spawn(connector::carry_events(link.clone(), event_queue));
+        tokio::spawn(connector::carry_scripts(link.clone(), script_queue));
+        self.connection = Some(Connection { link, inbox, events, scripts, subscribing: None, subscribed: false });
+        self.webcams = webcams;
+        if let Some(settings) = settings {
+            self.take_settings(&settings);
+        }
+        self.choose_camera();
+        if info.has_timelapse_component {
+            self.conductor.connected();
+        }
+        if info.klipper == KlipperState::Ready {
+            self.subscribe();
+        }
+    }
+
+    fn incoming(&mut self, Incoming { received, body }: Incoming) {
+        match body {
+            Body::Answer { ticket, outcome } => self.subscription(ticket, outcome, received),
+            Body::Call { method, params, reply_to } => {
+                let answer = self.call(&method, params, received);
+                if let (Some(to), Some(connection)) = (reply_to, &self.connection) {
+                    connection.link.reply(&to, answer);
+                }
+            }
+        }
+    }
+
+    fn call(&mut self, method: &str, params: Json, received: crate::clock::MonoTime) -> Result<Json, (i32, String)> {
+        let refusal = |reason: String| (400, reason);
+        let done = || Ok(serde_json::json!({"status": "ok"}));
+        match method {
+            "notify_status_update" => {
+                if let Some(Json::Object(changes)) = first(params)
+                    && self.connection.as_ref().is_some_and(|c| c.subscribed)
+                {
+                    let print = changes.contains_key("print_stats");
+                    self.printer.apply(changes, received);
+                    if print {
+                        self.conductor.follow(&self.printer);
+                    }
+                }
+                done()
+            }
+            remote::NEW_FRAME => {
+                self.conductor.new_frame(&params, received, &mut self.printer);
+                done()
+            }
+            remote::SKIPPED => {
+                self.conductor.frame_skipped(&params, &self.printer);
+                done()
+            }
+            remote::CONTROL => {
+                self.conductor.control(&params);
+                done()
+            }
+            remote::RENDER => {
+                if let Err(reason) = self.conductor.render(true) {
+                    warn!(reason, "no film");
+                }
+                done()
+            }
+            remote::SAVE_FRAMES => {
+                if let Err(reason) = self.conductor.save_frames() {
+                    warn!(reason, "the frames were not archived");
+                }
+                done()
+            }
+            "timelapse.render" => self.conductor.render(false).map_err(refusal),
+            "timelapse.saveframes" => self.conductor.save_frames().map_err(refusal),
+            "timelapse.settings_changed" => {
+                if let Some(settings) = params.get("settings").and_then(Json::as_object) {
+                    self.take_settings(settings);
+                    self.choose_camera();
+                }
+                done()
+            }
+            "notify_webcams_changed" => {
+                if let Some(list) = first(params) {
+                    self.webcams = connector::webcams_of(&list);
+                    self.choose_camera();
+                }
+                done()
+            }
+            "notify_klippy_ready" => {
+                self.subscribe();
+                done()
+            }
+            "notify_klippy_shutdown" | "notify_klippy_disconnected" => {
+                if self.connection.as_mut().is_some_and(|c| std::mem::take(&mut c.subscribed)) {
+                    warn!(event = method, "Klipper stopped");
+                    self.printer.clear();
+                    self.conductor.klipper_gone();
+                }
+                done()
+            }
+            other => {
+                trace!(method = other, "passed over");
+                Err((-32601, format!("Moonlapse has no method {other}")))
+            }
+        }
+    }
+
+    fn subscribe(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            match connection.link.subscribe(Printer::subscription()) {
+                Ok(ticket) => connection.subscribing = Some(ticket),
+                Err(problem) => debug!(error = %problem, "not subscribed"),
+            }
+        }
+    }
+
+    fn subscription(&mut self, ticket: Ticket, outcome: Result<Json, (i32, String)>, received: crate::clock::MonoTime) {
+        let Some(connection) = self.connection.as_mut().filter(|c| c.subscribing == Some(ticket)) else { return };
+        connection.subscribing = None;
+        match outcome.map(subscription_status) {
+            Ok(Some(status)) => {
+                connection.subscribed = true;
+                self.printer.reset(status, received);
+                info!(print = ?self.printer.print_stats().state, "Klipper is ready");
+                self.conductor.klipper_ready(&self.printer);
+            }
+            Ok(None) => warn!("Moonraker's answer to the subscription is not understood"),
+            // The keepalive asks again.
+            Err((code, reason)) => warn!(code, reason, "Moonraker refused the subscription"),
+        }
+    }
+
+    /// Finds out in time that a remote Moonraker has vanished without a word, and that a subscription was refused.
+    fn keep_alive(&mut self) {
+        let Some(connection) = &self.connection else { return };
+        let link = connection.link.clone();
+        tokio::spawn(async move {
+            if let Err(problem) = link.server_info().await {
+                link.close(format!("it does not answer: {problem}"));
+            }
+        });
+        if !connection.subscribed && connection.subscribing.is_none() && self.webhooks_may_be_ready() {
+            self.subscribe();
+        }
+    }
+
+    /// A subscription to a Klipper that is away is refused at once and harmless.
+    fn webhooks_may_be_ready(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    fn take_settings(&mut self, component: &Map<String, Json>) {
+        let blocked = component.get("blockedsettings").and_then(Json::as_array);
+        self.snapshot_fixed = blocked.is_some_and(|list| list.iter().any(|name| name == "snapshoturl"));
+        let layer = Layer::component(component);
+        match settle(std::iter::once(&layer).chain(&self.options.overrides)) {
+            Ok(settings) => self.conductor.set_settings(settings, &self.printer),
+            Err(problem) => error!(error = %problem, "the settings were not taken over"),
+        }
+    }
+
+    fn choose_camera(&mut self) {
+        let host = match &self.options.endpoint {
+            Endpoint::WebSocket { url, .. } => url.host_str().map(|host| format!("http://{host}")),
+            Endpoint::Unix(_) => None,
+        };
+        let host = Url::parse(host.as_deref().unwrap_or("http://127.0.0.1"));
+        let Ok(host) = host else { return };
+        let chosen = webcams::choose(&self.webcams, self.conductor.settings(), self.snapshot_fixed, &host);
+        let (camera, transform) =
+            chosen.map_or((None, Default::default()), |(spec, transform)| (Some(spec), transform));
+        self.conductor.set_camera(camera, transform);
+    }
+
+    /// Sends what the conductor ordered. Without a connection orders are void: the UIs are told the present state when
+    /// one is there, and the macros are set up anew.
+    fn carry_out(&mut self) {
+        for order in self.conductor.take_orders() {
+            let Some(connection) = &self.connection else { continue };
+            let jammed = match order {
+                Order::Ui { event, last_frame } => {
+                    connection.events.try_send(connector::event_params(event, last_frame)).is_err()
+                }
+                Order::Gcode(script) => connection.scripts.try_send(script).is_err(),
+            };
+            if jammed {
+                warn!("Moonraker is too slow: an order was dropped");
+            }
+        }
+    }
+}
+
+/// The first of a notification's parameters.
+fn first(params: Json) -> Option<Json> {
+    match params {
+        Json::Array(list) => list.into_iter().next(),
+        _ => None,
+    }
+}

@@ -49,7 +49,7 @@ const PATIENCE: Duration = Duration::from_millis(400);
 const LONGEST_HOLD: Duration = Duration::from_millis(500);
 
 /// Which camera, and what is assumed of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CameraSpec {
     /// For logs and messages.
     pub name: String,
@@ -253,7 +253,11 @@ impl Camera {
         if let Some(refused) = refused_within(state, still) {
             return refused;
         }
-        Miss::NoneInside { camera: self.name(), held: still.length(), needed: hold_of(state) }
+        Miss::NoneInside {
+            camera: self.name(),
+            held: still.length() + Duration::from_secs_f64(GUARD),
+            needed: hold_of(state),
+        }
     }
 
     fn gone(&self, state: &State) -> Miss {

@@ -4,6 +4,7 @@ mod check;
 pub mod paths;
 mod plan;
 mod render;
+mod run;
 pub mod schema;
 mod sessions;
 mod trace;
@@ -27,6 +28,7 @@ enum Command {
     Check(check::Check),
     Plan(Box<plan::Plan>),
     Render(Box<render::Render>),
+    Run(run::Run),
     Schema(schema::Schema),
     Sessions(sessions::Sessions),
     Trace(trace::Trace),
@@ -40,6 +42,7 @@ impl Cli {
             Command::Check(check) => check.run(),
             Command::Plan(plan) => plan.run(),
             Command::Render(command) => command.run(),
+            Command::Run(run) => run.run(),
             Command::Schema(schema) => schema.run(),
             Command::Sessions(command) => command.run(),
             Command::Trace(trace) => trace.run(),

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::config::expand_home;
+
 /// Moonraker's data folder.
 #[derive(Clone, Debug, Args)]
 pub struct DataPath {
@@ -35,15 +37,5 @@ impl DataPath {
     #[must_use]
     pub fn store(&self) -> PathBuf {
         self.folder().join("moonlapse")
-    }
-}
-
-/// `~` and `~/x` in the home folder of the user; anything else as it is.
-#[must_use]
-pub fn expand_home(path: &str) -> PathBuf {
-    match (path.strip_prefix('~'), std::env::var_os("HOME")) {
-        (Some(""), Some(home)) => PathBuf::from(home),
-        (Some(rest), Some(home)) if rest.starts_with('/') => PathBuf::from(home).join(rest.trim_start_matches('/')),
-        _ => PathBuf::from(path),
     }
 }

@@ -8,9 +8,9 @@ use clap::Args;
 use jiff::Zoned;
 use tokio_util::sync::CancellationToken;
 
-use super::paths::expand_home;
 use super::sessions::{StoreArgs, size};
 use crate::config::Settings;
+use crate::config::expand_home;
 use crate::render::{self, ArchiveRequest, Film, FilmRequest, FilmSettings, Progress, RenderError, Tools};
 use crate::session::{Session, Store};
 

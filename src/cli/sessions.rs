@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::paths::{DataPath, expand_home};
+use super::paths::DataPath;
+use crate::config::expand_home;
 use crate::config::{Layer, Settings, merge, read_moonraker_conf};
 use crate::session::{Outcome, SessionId, SessionSummary, Store, StoreError};
 

@@ -7,30 +7,30 @@ use crate::render::{Film, Progress, RenderError};
 
 /// The newest frame, for the UIs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LastFrame {
+pub(super) struct LastFrame {
     /// Frames so far.
-    pub count: u32,
+    pub(super) count: u32,
     /// Its name in the root `timelapse_frames`; empty without one.
-    pub file: String,
+    pub(super) file: String,
 }
 
 impl LastFrame {
     /// As `lastframeinfo` answers.
     #[must_use]
-    pub fn to_json(&self) -> Json {
+    pub(super) fn to_json(&self) -> Json {
         json!({"framecount": self.count, "lastframefile": self.file})
     }
 }
 
 /// A frame was taken; also clears the UIs with a count of 0.
 #[must_use]
-pub fn new_frame(last: &LastFrame) -> Json {
+pub(super) fn new_frame(last: &LastFrame) -> Json {
     json!({"action": "newframe", "status": "success", "frame": last.count.to_string(), "framefile": last.file})
 }
 
 /// A frame was missed. Carries the last good one: Mainsail reads `frame` whatever the status is.
 #[must_use]
-pub fn frame_error(last: &LastFrame, reason: &str) -> Json {
+pub(super) fn frame_error(last: &LastFrame, reason: &str) -> Json {
     let mut event = new_frame(last);
     event["status"] = "error".into();
     event["msg"] = reason.into();
@@ -39,7 +39,7 @@ pub fn frame_error(last: &LastFrame, reason: &str) -> Json {
 
 /// A film is being made.
 #[must_use]
-pub fn render_started(frames: usize, settings: &Settings) -> Json {
+pub(super) fn render_started(frames: usize, settings: &Settings) -> Json {
     json!({
         "action": "render", "status": "started", "framecount": frames.to_string(),
         "settings": {
@@ -52,13 +52,13 @@ pub fn render_started(frames: usize, settings: &Settings) -> Json {
 
 /// How far it is.
 #[must_use]
-pub fn render_running(progress: Progress) -> Json {
+pub(super) fn render_running(progress: Progress) -> Json {
     json!({"action": "render", "status": "running", "progress": progress.percent()})
 }
 
 /// It is there.
 #[must_use]
-pub fn render_success(film: &Film, print_file: &str) -> Json {
+pub(super) fn render_success(film: &Film, print_file: &str) -> Json {
     let name = |path: &std::path::Path| path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let mut event = json!({
         "action": "render", "status": "success", "framecount": film.frames.to_string(),
@@ -73,7 +73,7 @@ pub fn render_success(film: &Film, print_file: &str) -> Json {
 
 /// It could not be made.
 #[must_use]
-pub fn render_error(error: &RenderError) -> Json {
+pub(super) fn render_error(error: &RenderError) -> Json {
     let mut event = json!({"action": "render", "status": "error", "msg": error.to_string()});
     if let Some(transcript) = error.transcript() {
         event["cmd"] = transcript.command.as_str().into();
@@ -84,6 +84,6 @@ pub fn render_error(error: &RenderError) -> Json {
 
 /// There is nothing to make a film of.
 #[must_use]
-pub fn render_skipped() -> Json {
+pub(super) fn render_skipped() -> Json {
     json!({"action": "render", "status": "skipped", "msg": "No frames to make a film of"})
 }

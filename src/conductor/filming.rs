@@ -11,7 +11,7 @@ use tracing::{debug, error, info, warn};
 
 use super::frame_call::Standstill;
 use super::{Event, Workshop};
-use crate::camera::{Camera, CameraSpec};
+use crate::camera::{Camera, CameraFacts, CameraSpec};
 use crate::clock::Clock;
 use crate::session::{FrameMeta, Miss, NewSession, Outcome, Publisher, Session, Store, StoreError};
 
@@ -21,6 +21,9 @@ pub type SharedStore = Arc<Mutex<Store>>;
 /// Frames that may wait for the camera. One takes well under a second and falls due every few seconds; when a camera
 /// hangs, the later ones are missed rather than kept.
 const QUEUE: usize = 8;
+
+/// A print heats for longer than this before its first frame.
+const CAMERA_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Two prints of one file are told apart by when they started; our reading of that start is good to a second or so.
 const SAME_START: Duration = Duration::from_secs(30);
@@ -45,11 +48,11 @@ pub struct Shoot {
 
 /// One frame that falls due.
 #[derive(Debug)]
-pub struct Due {
+pub(super) struct Due {
     /// When the head stands still.
-    pub standstill: Standstill,
+    pub(super) standstill: Standstill,
     /// What is known about it.
-    pub meta: FrameMeta,
+    pub(super) meta: FrameMeta,
 }
 
 #[derive(Debug)]
@@ -76,7 +79,7 @@ impl Filming {
     }
 
     /// Takes a frame.
-    pub fn frame(&self, due: Due) {
+    pub(super) fn frame(&self, due: Due) {
         if self.commands.try_send(Command::Frame(Box::new(due))).is_err() {
             warn!("frame missed: the camera has not answered for the earlier ones yet");
         }
@@ -149,15 +152,8 @@ struct Worker {
 impl Worker {
     async fn run(self, shoot: Shoot, mut queue: mpsc::Receiver<Command>) {
         let camera_name = shoot.camera.as_ref().map(|c| c.name.clone());
-        let camera = shoot.camera.clone();
-        let opening = async {
-            match camera {
-                Some(spec) => Some(Camera::open(spec, self.clock).await),
-                None => None,
-            }
-        };
-        let (camera, begun) = tokio::join!(opening, self.begin(shoot));
-        let (session, mut publisher) = match begun {
+        let camera = shoot.camera.clone().map(|spec| Camera::open(spec, self.clock));
+        let (session, mut publisher) = match self.begin(shoot).await {
             Ok(begun) => begun,
             Err(problem) => {
                 error!(error = %problem, "this print is not filmed: the frame store failed");
@@ -166,6 +162,9 @@ impl Worker {
             }
         };
         let mut told_hold = Duration::ZERO;
+        if let Some(camera) = &camera {
+            told_hold = self.greet(camera).await;
+        }
         while let Some(command) = queue.recv().await {
             match command {
                 Command::Frame(due) => {
@@ -201,6 +200,20 @@ impl Worker {
         if let Some(camera) = camera {
             camera.close().await;
         }
+    }
+
+    /// Waits a moment for the camera's first picture, and says what kind of camera it is.
+    async fn greet(&self, camera: &Camera) -> Duration {
+        let ready = camera.ready(CAMERA_PATIENCE).await;
+        let (facts, hold) = (camera.facts(), camera.required_hold());
+        if let Some(trouble) = facts.trouble.filter(|_| !ready) {
+            warn!(error = %trouble, "the camera shows nothing yet; trying on");
+        } else {
+            let CameraFacts { kind, resolution, fps, freshness, .. } = facts;
+            info!(?kind, ?resolution, ?fps, ?freshness, hold_ms = hold.as_millis(), "camera");
+        }
+        self.tell(Event::HoldNeeded(hold)).await;
+        hold
     }
 
     /// Finds the session of this very print, or starts one, and readies the folder of the UIs.

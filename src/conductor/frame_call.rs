@@ -15,34 +15,34 @@ const LONGEST_ETA: f64 = 30.0;
 
 /// One call of `timelapse_newframe`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct FrameCall {
+pub(super) struct FrameCall {
     /// Until the head stands still, s, at the moment of the call.
-    pub eta: f64,
+    pub(super) eta: f64,
     /// The same instant in print time, s; an older macro does not tell it.
-    pub print_time: Option<f64>,
+    pub(super) print_time: Option<f64>,
     /// How long the head stands still, s.
-    pub hold: f64,
+    pub(super) hold: f64,
     /// Part of the hyperlapse, not of the layers.
-    pub hyperlapse: bool,
+    pub(super) hyperlapse: bool,
     /// Commanded position before the park move, mm.
-    pub position: [Option<f64>; 3],
+    pub(super) position: [Option<f64>; 3],
     /// Bytes of the file that Klipper has taken.
-    pub file_position: Option<u64>,
+    pub(super) file_position: Option<u64>,
 }
 
 /// When the head stands still, on our clock.
 #[derive(Clone, Copy, Debug)]
-pub struct Standstill {
+pub(super) struct Standstill {
     /// From its arrival to its leaving.
-    pub span: Span,
+    pub(super) span: Span,
     /// How much later the call arrived here than Klipper made it, s: negative where the print clock was not settled.
-    pub call_delay: f64,
+    pub(super) call_delay: f64,
 }
 
 impl FrameCall {
     /// Reads the parameters; what is missing gets the value that does no harm.
     #[must_use]
-    pub fn read(params: &Json) -> Self {
+    pub(super) fn read(params: &Json) -> Self {
         let number = |key: &str| params.get(key).and_then(Json::as_f64).filter(|n| n.is_finite());
         Self {
             eta: number("eta").unwrap_or(0.0).clamp(-LONGEST_ETA, LONGEST_ETA),
@@ -57,7 +57,7 @@ impl FrameCall {
     /// Places the standstill on our clock. The print clock is exact however late the call arrives; the ETA, counted from
     /// the arrival of the call, stands in until the clock has a sample, or where the two differ beyond reason.
     #[must_use]
-    pub fn standstill(&self, clock: &PrintClock, received: MonoTime) -> Standstill {
+    pub(super) fn standstill(&self, clock: &PrintClock, received: MonoTime) -> Standstill {
         let by_eta = received.offset(self.eta - DWELL);
         let by_clock = self.print_time.and_then(|t| clock.at(t - DWELL));
         let from = by_clock.filter(|at| at.secs_since(by_eta).abs() < LONGEST_ETA).unwrap_or(by_eta);

@@ -4,7 +4,7 @@ use crate::config::{ParkPosition, Settings};
 
 /// The settings of the frame macro, for `hold` seconds of standstill.
 #[must_use]
-pub fn setup(settings: &Settings, hold: f64) -> String {
+pub(super) fn setup(settings: &Settings, hold: f64) -> String {
     let word = |yes: bool| if yes { "True" } else { "False" };
     let pos = match settings.parkpos {
         ParkPosition::Center => "center",
@@ -37,7 +37,7 @@ pub fn setup(settings: &Settings, hold: f64) -> String {
 
 /// A line on the console. Characters that mean something to Klipper's parser are replaced.
 #[must_use]
-pub fn say(text: &str) -> String {
+pub(super) fn say(text: &str) -> String {
     let text: String =
         text.chars().map(|c| if matches!(c, '"' | '\\' | ';' | '*' | '\n' | '\r') { ' ' } else { c }).collect();
     format!("_TIMELAPSE_SAY MSG=\"{}\"", text.replace('\'', "\u{2019}"))
@@ -45,19 +45,19 @@ pub fn say(text: &str) -> String {
 
 /// Frames by time.
 #[must_use]
-pub fn hyperlapse_start(cycle_s: u32) -> String {
+pub(super) fn hyperlapse_start(cycle_s: u32) -> String {
     format!("HYPERLAPSE ACTION=START CYCLE={cycle_s}")
 }
 
 /// No more frames by time.
 #[must_use]
-pub fn hyperlapse_stop() -> String {
+pub(super) fn hyperlapse_stop() -> String {
     "HYPERLAPSE ACTION=STOP".to_owned()
 }
 
 /// Undoes `TIMELAPSE_STOP` for the next print.
 #[must_use]
-pub fn clear_stopped() -> String {
+pub(super) fn clear_stopped() -> String {
     "SET_GCODE_VARIABLE MACRO=TIMELAPSE_TAKE_FRAME VARIABLE=stopped VALUE=False".to_owned()
 }
 

@@ -1,1 +1,527 @@
 //! One print from its first to its last frame.
+//!
+//! [`Conductor`] is told everything (state of the printer, calls of the macros, requests of the UIs, results of its own
+//! workers) and answers with [`Order`]s for Moonraker, which the agent carries out. It holds no connection, so a restart
+//! of Moonraker leaves it as it is, and a test drives it without one.
+//!
+//! Two workers do what takes time: [`filming`] takes and stores the frames of one print in order, [`films`] makes films.
+
+mod events;
+pub mod filming;
+pub mod films;
+mod frame_call;
+mod macros;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+use self::events::LastFrame;
+use self::filming::{Due, Filming, SharedStore, Shoot};
+use self::films::{Films, Job};
+use self::frame_call::FrameCall;
+use crate::camera::CameraSpec;
+use crate::clock::{Clock, MonoTime};
+use crate::config::{Mode, Settings};
+use crate::printer::{PrintState, PrintStats, Printer};
+use crate::session::{FrameMeta, Outcome, SessionId, SessionSummary};
+
+/// Heard from the workers.
+#[derive(Debug)]
+pub enum Event {
+    /// The print's session is there; it holds this many frames already after a restart of the agent.
+    Begun {
+        /// Whose.
+        session: SessionId,
+        /// So far.
+        frames: u32,
+    },
+    /// The print can't be filmed.
+    FilmingFailed {
+        /// In a sentence.
+        reason: String,
+    },
+    /// A frame is stored and shown.
+    FrameTaken {
+        /// Its number.
+        number: u32,
+        /// Its name in the root `timelapse_frames`.
+        file: String,
+    },
+    /// A frame was due and not got.
+    FrameMissed {
+        /// In a sentence.
+        reason: String,
+    },
+    /// The camera needs the head to stand still for this long.
+    HoldNeeded(Duration),
+    /// A session is closed.
+    Ended {
+        /// What came of it.
+        summary: Box<SessionSummary>,
+        /// A film is wanted whatever the settings say.
+        film_asked: bool,
+    },
+    /// Goes to the UIs as it is.
+    Ui(Json),
+    /// Goes to the console.
+    Say(String),
+}
+
+/// What the agent is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Order {
+    /// Send to the UIs through the Moonraker component.
+    Ui {
+        /// A timelapse event.
+        event: Option<Json>,
+        /// The newest frame, for who asks later.
+        last_frame: Option<Json>,
+    },
+    /// Run in Klipper, after the scripts ordered before it.
+    Gcode(String),
+}
+
+/// What does not change while the agent runs.
+#[derive(Clone, Debug)]
+pub struct Workshop {
+    /// The frames of all prints.
+    pub store: SharedStore,
+    /// Makes films.
+    pub films: Films,
+    /// Where the workers report.
+    pub events: mpsc::Sender<Event>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// How a webcam's picture is shown, as Moonraker's list of webcams has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Transform {
+    /// Clockwise, degrees.
+    pub rotation: u32,
+    /// Left to right.
+    pub flip_x: bool,
+    /// Top to bottom.
+    pub flip_y: bool,
+}
+
+/// A print that is under way and filmed.
+#[derive(Debug)]
+struct Current {
+    print_file: String,
+    /// To notice that the same file was started again between two status updates, s.
+    total_duration: f64,
+    filming: Filming,
+    session: Option<SessionId>,
+    /// TIMELAPSE_RENDER was called: a film is wanted at the end whatever the settings say.
+    film_asked: bool,
+}
+
+/// Decides. See the module's documentation.
+#[derive(Debug)]
+pub struct Conductor {
+    workshop: Workshop,
+    settings: Settings,
+    /// As chosen from Moonraker's list; taken at the start of a print.
+    camera: Option<CameraSpec>,
+    /// How the webcam's picture is to be turned and mirrored, where the settings do not say it.
+    transform: Transform,
+    current: Option<Current>,
+    /// For `timelapse.render` when nothing is printed.
+    latest: Option<SessionId>,
+    last_frame: LastFrame,
+    misses: u32,
+    /// What the camera needs the head to stand still for, s; kept from print to print.
+    camera_hold: f64,
+    /// This print is not to be filmed any further, by TIMELAPSE_STOP.
+    stopped: bool,
+    /// The setup that the macros of this Klipper have; `None` after its restart.
+    macros_have: Option<String>,
+    /// Klipper is there and has our macros.
+    macros_ready: bool,
+    /// What an earlier run of the agent left open has been looked after.
+    caught_up: bool,
+    orders: Vec<Order>,
+}
+
+impl Conductor {
+    /// Begins with nothing known of the printer.
+    #[must_use]
+    pub fn new(workshop: Workshop, settings: Settings) -> Self {
+        Self {
+            workshop,
+            settings,
+            camera: None,
+            transform: Transform::default(),
+            current: None,
+            latest: None,
+            last_frame: LastFrame::default(),
+            misses: 0,
+            camera_hold: 0.0,
+            stopped: false,
+            macros_have: None,
+            macros_ready: false,
+            caught_up: false,
+            orders: Vec::new(),
+        }
+    }
+
+    /// The orders since the last call.
+    pub fn take_orders(&mut self) -> Vec<Order> {
+        std::mem::take(&mut self.orders)
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether a print is being filmed.
+    #[must_use]
+    pub fn is_filming(&self) -> bool {
+        self.current.is_some()
+    }
+
+    /// A connection to Moonraker is there: the UIs are told where we are.
+    pub fn connected(&mut self) {
+        self.orders.push(Order::Ui { event: None, last_frame: Some(self.last_frame.to_json()) });
+    }
+
+    /// The settings were changed. A camera is taken at the start of the next print.
+    pub fn set_settings(&mut self, settings: Settings, printer: &Printer) {
+        if settings == self.settings {
+            return;
+        }
+        let hyperlapse = |s: &Settings| (s.enabled && s.mode == Mode::Hyperlapse).then_some(s.hyperlapse_cycle);
+        let (before, after) = (hyperlapse(&self.settings), hyperlapse(&settings));
+        self.settings = settings;
+        info!(enabled = self.settings.enabled, mode = ?self.settings.mode, parkhead = self.settings.parkhead, "settings changed");
+        if before != after && self.current.is_some() {
+            self.gcode(after.map_or_else(macros::hyperlapse_stop, macros::hyperlapse_start));
+        }
+        self.set_up_macros(printer);
+        self.follow(printer);
+    }
+
+    /// The camera to film with, from the next print on.
+    pub fn set_camera(&mut self, camera: Option<CameraSpec>, transform: Transform) {
+        if camera != self.camera {
+            match &camera {
+                Some(camera) => info!(camera = camera.name, "camera chosen"),
+                None => warn!("no camera: add one in Mainsail or Fluidd, or set snapshoturl in [timelapse]"),
+            }
+        }
+        self.camera = camera;
+        self.transform = transform;
+    }
+
+    /// Klipper is ready, and its full state is known.
+    pub fn klipper_ready(&mut self, printer: &Printer) {
+        self.macros_have = None;
+        self.macros_ready = printer.has_frame_macro();
+        if !self.macros_ready {
+            warn!("Klipper lacks our macros: add [include timelapse.cfg] to printer.cfg and restart Klipper");
+        }
+        self.set_up_macros(printer);
+        self.follow(printer);
+        self.catch_up(printer);
+    }
+
+    /// Klipper stopped: an error, an emergency stop or a restart. A print that was under way is over.
+    pub fn klipper_gone(&mut self) {
+        self.macros_ready = false;
+        self.macros_have = None;
+        self.end_current(Outcome::Error);
+    }
+
+    /// The printer's state changed.
+    pub fn follow(&mut self, printer: &Printer) {
+        let stats = printer.print_stats();
+        if let Some(current) = &mut self.current {
+            let other = stats.state.is_active()
+                && (stats.filename != current.print_file || stats.total_duration + 5.0 < current.total_duration);
+            current.total_duration = stats.total_duration;
+            let outcome = match stats.state {
+                _ if other => Some(Outcome::Interrupted),
+                PrintState::Printing | PrintState::Paused => None,
+                PrintState::Complete => Some(Outcome::Complete),
+                PrintState::Error => Some(Outcome::Error),
+                PrintState::Cancelled | PrintState::Standby => Some(Outcome::Cancelled),
+            };
+            if let Some(outcome) = outcome {
+                self.end_current(outcome);
+            }
+        }
+        if self.current.is_none() && stats.state.is_active() && self.settings.enabled {
+            self.begin(stats);
+        }
+    }
+
+    /// Klipper's macro says that the head stands still soon.
+    pub fn new_frame(&mut self, params: &Json, received: MonoTime, printer: &mut Printer) {
+        let call = FrameCall::read(params);
+        if let Some(print_time) = call.print_time {
+            // The call is a sample of the print clock like any other, and often the fastest.
+            printer.clock_mut().observe(print_time - call.eta, received);
+        }
+        let Some(current) = &self.current else {
+            warn!("a frame was announced, but no print is being filmed");
+            return;
+        };
+        if self.stopped || !self.settings.enabled {
+            return;
+        }
+        let temperature = |heater: &str| printer.temperature(heater).map(|t| t.actual);
+        let meta = FrameMeta {
+            layer: printer.print_stats().current_layer,
+            x_mm: call.position[0],
+            y_mm: call.position[1],
+            z_mm: call.position[2],
+            extruder_c: temperature("extruder"),
+            bed_c: temperature("heater_bed"),
+            file_position: call.file_position,
+            ..FrameMeta::default()
+        };
+        current.filming.frame(Due { standstill: call.standstill(printer.clock(), received), meta });
+    }
+
+    /// Klipper's macro did not take a frame.
+    pub fn frame_skipped(&mut self, params: &Json, printer: &Printer) {
+        let reason = params.get("reason").and_then(Json::as_str).unwrap_or("the macro gave no reason");
+        if let Some(current) = &self.current {
+            current.filming.skipped(printer.print_stats().current_layer, reason.to_owned());
+        }
+    }
+
+    /// One of the control macros was called.
+    pub fn control(&mut self, params: &Json) {
+        match params.get("action").and_then(Json::as_str) {
+            Some("start") => {
+                self.stopped = false;
+                self.say("Timelapse: this print is filmed");
+            }
+            Some("stop") => {
+                self.stopped = true;
+                self.say("Timelapse: no more frames of this print; the film is made at its end");
+            }
+            Some("status") => {
+                let status = self.status();
+                self.say(&status);
+            }
+            other => warn!(?other, "a macro asked for something unknown; are the macros of another version?"),
+        }
+    }
+
+    /// Somebody wants a film now: of the current print at its end when a macro asks (`at_end`), else of the frames so far.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for whoever asked.
+    pub fn render(&mut self, at_end: bool) -> Result<Json, String> {
+        if let Some(current) = &mut self.current
+            && at_end
+        {
+            current.film_asked = true;
+            info!("a film will be made when the print ends");
+            return Ok(json!({"status": "queued"}));
+        }
+        self.make(true, false)
+    }
+
+    /// Somebody wants the frames as a zip.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for whoever asked.
+    pub fn save_frames(&mut self) -> Result<Json, String> {
+        self.make(false, true)
+    }
+
+    /// Something that a worker reports.
+    pub fn handle(&mut self, event: Event, printer: &Printer) {
+        match event {
+            Event::Begun { session, frames } => {
+                self.latest = Some(session.clone());
+                if let Some(current) = &mut self.current {
+                    current.session = Some(session);
+                }
+                let file = if frames == 0 { String::new() } else { crate::session::Publisher::name(frames) };
+                self.last_frame = LastFrame { count: frames, file };
+                self.misses = 0;
+                self.show_last_frame();
+            }
+            Event::FilmingFailed { reason } => self.say(&format!("Timelapse: this print is not filmed: {reason}")),
+            Event::FrameTaken { number, file } => {
+                self.last_frame = LastFrame { count: number, file };
+                self.show_last_frame();
+            }
+            Event::FrameMissed { reason } => {
+                self.misses += 1;
+                let event = events::frame_error(&self.last_frame, &reason);
+                self.orders.push(Order::Ui { event: Some(event), last_frame: None });
+                // Once is enough on the console; the journal has them all.
+                if self.misses == 1 {
+                    self.say(&format!("Timelapse: frame missed: {reason}"));
+                }
+            }
+            Event::HoldNeeded(hold) => {
+                self.camera_hold = hold.as_secs_f64();
+                self.set_up_macros(printer);
+            }
+            Event::Ended { summary, film_asked } => self.ended(&summary, film_asked),
+            Event::Ui(event) => self.orders.push(Order::Ui { event: Some(event), last_frame: None }),
+            Event::Say(line) => self.say(&line),
+        }
+    }
+
+    /// Leaves the session open for the next start, and waits for the frame that is being stored.
+    pub async fn shut_down(&mut self) {
+        let Some(current) = self.current.take() else { return };
+        if !current.filming.leave(Duration::from_secs(5)).await {
+            warn!("the last frame could not be stored in time");
+        }
+    }
+
+    fn begin(&mut self, stats: PrintStats) {
+        let clock = self.workshop.clock;
+        let since = Duration::try_from_secs_f64(stats.total_duration).unwrap_or_default();
+        let now = clock.wall();
+        let shoot = Shoot {
+            print_file: stats.filename.clone(),
+            started_at: now.checked_sub(since).unwrap_or(now),
+            camera: self.camera.clone(),
+            settings: json!(self.settings),
+            frame_path: PathBuf::from(&self.settings.frame_path),
+        };
+        let filming = Filming::begin(shoot, self.workshop.store.clone(), self.workshop.events.clone(), clock);
+        self.current = Some(Current {
+            print_file: stats.filename,
+            total_duration: stats.total_duration,
+            filming,
+            session: None,
+            film_asked: false,
+        });
+        if self.settings.mode == Mode::Hyperlapse {
+            self.gcode(macros::hyperlapse_start(self.settings.hyperlapse_cycle));
+        }
+    }
+
+    fn end_current(&mut self, outcome: Outcome) {
+        let Some(current) = self.current.take() else { return };
+        info!(print_file = current.print_file, outcome = outcome.as_str(), "print ended");
+        if self.settings.mode == Mode::Hyperlapse {
+            self.gcode(macros::hyperlapse_stop());
+        }
+        if self.stopped {
+            self.stopped = false;
+            self.gcode(macros::clear_stopped());
+        }
+        current.filming.finish(outcome, current.film_asked);
+    }
+
+    fn ended(&mut self, summary: &SessionSummary, film_asked: bool) {
+        let SessionSummary { session, frames, misses, .. } = summary;
+        let outcome = session.outcome;
+        info!(session = %session.id, frames, misses, outcome = outcome.as_str(), "session ended");
+        if *frames == 0 {
+            if *misses == 0 && outcome == Outcome::Complete {
+                self.say("Timelapse: no frames; does the slicer put TIMELAPSE_TAKE_FRAME before each layer?");
+            }
+            return;
+        }
+        self.latest = Some(session.id.clone());
+        let missed = if *misses == 0 { String::new() } else { format!(", {misses} missed") };
+        self.say(&format!("Timelapse: {frames} frames{missed}"));
+        // An interrupted session is one whose end we did not see, as a rule a print that went on without us.
+        let whole = matches!(outcome, Outcome::Complete | Outcome::Interrupted);
+        if film_asked || (self.settings.autorender && whole) {
+            if let Err(problem) = self.queue(session.id.clone(), true, self.settings.saveframes) {
+                warn!(session = %session.id, problem, "no film");
+            }
+        } else {
+            info!(session = %session.id, "no film was asked for; `moonlapse render` makes one");
+        }
+    }
+
+    /// Looks after what an earlier run of the agent left: sessions still open, films not made.
+    fn catch_up(&mut self, printer: &Printer) {
+        if std::mem::replace(&mut self.caught_up, true) {
+            return;
+        }
+        let stats = printer.print_stats();
+        // With a print under way its own session is kept open; see `Filming::begin` for the others.
+        let ended = (!stats.state.is_active())
+            .then(|| (stats.state == PrintState::Complete).then_some(stats.filename).filter(|file| !file.is_empty()));
+        filming::catch_up(&self.workshop, ended);
+    }
+
+    fn make(&mut self, film: bool, archive: bool) -> Result<Json, String> {
+        let session = self.current.as_ref().and_then(|c| c.session.clone()).or_else(|| self.latest.clone());
+        let Some(session) = session else {
+            return Err("there are no frames yet; `moonlapse sessions` lists the earlier prints".to_owned());
+        };
+        self.queue(session.clone(), film, archive)?;
+        Ok(json!({"status": "started", "session": session.as_str()}))
+    }
+
+    fn queue(&self, session: SessionId, film: bool, archive: bool) -> Result<(), String> {
+        let mut settings = self.settings.clone();
+        if settings.rotation == 0 && !settings.flip_x && !settings.flip_y {
+            let Transform { rotation, flip_x, flip_y } = self.transform;
+            (settings.rotation, settings.flip_x, settings.flip_y) = (rotation, flip_x, flip_y);
+        }
+        self.workshop.films.make(Job { session, film, archive, settings }).map_err(|busy| busy.to_string())
+    }
+
+    /// Brings the macros up to date, where they are not: no script is sent for nothing.
+    fn set_up_macros(&mut self, printer: &Printer) {
+        if !self.macros_ready {
+            return;
+        }
+        let off = |variable: &str| printer.frame_macro_variable(variable) == Some(&Json::Bool(false));
+        if !self.settings.enabled && self.macros_have.is_none() && off("enable") {
+            return;
+        }
+        let hold = self.settings.park_time.max(self.camera_hold);
+        let setup = macros::setup(&self.settings, hold);
+        if self.macros_have.as_ref() != Some(&setup) {
+            self.macros_have = Some(setup.clone());
+            self.gcode(setup);
+        }
+    }
+
+    fn show_last_frame(&mut self) {
+        let event = Some(events::new_frame(&self.last_frame));
+        self.orders.push(Order::Ui { event, last_frame: Some(self.last_frame.to_json()) });
+    }
+
+    fn status(&self) -> String {
+        let Self { settings, last_frame, misses, .. } = self;
+        match &self.current {
+            _ if !settings.enabled => "Timelapse: switched off".to_owned(),
+            None => "Timelapse: waiting for a print".to_owned(),
+            Some(current) => format!(
+                "Timelapse: {} {}; {} frames, {misses} missed; camera {}",
+                if self.stopped { "stopped for" } else { "filming" },
+                current.print_file,
+                last_frame.count,
+                self.camera.as_ref().map_or("none", |c| c.name.as_str()),
+            ),
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        self.gcode(macros::say(text));
+    }
+
+    fn gcode(&mut self, script: String) {
+        if self.macros_ready {
+            self.orders.push(Order::Gcode(script));
+        }
+    }
+}

@@ -81,6 +81,17 @@ impl Layer {
         layer
     }
 
+    /// The settings in force as the Moonraker component reports them: `moonraker.conf` over the saved ones. What it
+    /// reports beside settings (`blockedsettings`) is passed over.
+    #[must_use]
+    pub fn component(settings: &Map<String, Json>) -> Self {
+        let mut layer = Self::named("Moonraker's component");
+        for (key, value) in settings.iter().filter(|(key, _)| spec_of(key).is_some()) {
+            layer.add("Moonraker's component".to_owned(), key, &plain(value), |spec| spec.parse_json(value));
+        }
+        layer
+    }
+
     /// Environment variables such as `MOONLAPSE_SET_PARKHEAD=True`.
     #[must_use]
     pub fn environment(variables: impl IntoIterator<Item = (String, String)>) -> Self {

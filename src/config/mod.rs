@@ -6,10 +6,12 @@
 mod conf_file;
 mod error;
 mod layers;
+mod paths;
 pub mod schema;
 mod settings;
 
 pub use conf_file::{ConfFile, ConfOption, Section};
 pub use error::{ConfigError, OptionError};
 pub use layers::{ENV_PREFIX, Layer, Merged, SECTION, merge, read_moonraker_conf};
+pub use paths::expand_home;
 pub use settings::{Mode, ParkPosition, Settings};

@@ -181,6 +181,7 @@ impl Machine {
             self.objects_by_command = true;
             self.state.object = None;
         } else if is("EXCLUDE_OBJECT_DEFINE") {
+            self.objects_by_command = true;
             self.objects.define(command);
         } else if is("SET_VELOCITY_LIMIT") {
             self.set_limits(command);

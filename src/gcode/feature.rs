@@ -190,6 +190,8 @@ const TYPES: &[(&[u8], Option<Feature>)] = &[
     (b"support-interface", Some(SupportInterface)),
     (b"prime-tower", Some(WipeTower)),
     (b"solid-fill", Some(SolidInfill)),
+    (b"top-surface", Some(TopSurface)),
+    (b"bottom-surface", Some(BottomSurface)),
     (b"gap-fill", Some(GapFill)),
     (b"raft", Some(Raft)),
     (b"dense-support", Some(SupportInterface)),

@@ -150,12 +150,7 @@ impl Layers {
     /// The slicer says that a layer begins.
     pub(super) fn mark(&mut self, mark: LayerMark, layer: &mut Layer, line: u64) {
         match self.kind {
-            Some(kind) if mark.kind < kind => {
-                if let Some(pending) = &mut self.pending {
-                    pending.number = pending.number.or(mark.number);
-                }
-                return;
-            }
+            Some(kind) if mark.kind < kind => return,
             Some(kind) if mark.kind == kind => {}
             _ => {
                 self.kind = Some(mark.kind);
@@ -210,8 +205,8 @@ impl Layers {
             return;
         }
         if !self.primed {
-            // Octolapse's comparison is strict, too.
-            if step.z >= self.rules.priming_height {
+            // Octolapse's comparison is strict, too. Wide nozzles have first layers above any priming height, marked.
+            if step.z >= self.rules.priming_height && self.pending.is_none() {
                 return;
             }
             self.primed = true;
@@ -271,9 +266,7 @@ impl Layers {
             return false;
         }
         match self.pending {
-            Some(LayerMark { z: Some(z), .. }) => {
-                z < layer.height - self.rules.min_layer_height && step.z < z + TOLERANCE
-            }
+            Some(LayerMark { z: Some(z), .. }) => z < layer.height - self.rules.min_layer_height,
             Some(LayerMark { number: Some(number), .. }) => self.number.is_some_and(|before| number <= before),
             Some(_) => true,
             None => !self.trusts_marks() && drop > SEQUENTIAL_DROP && step.z <= self.first + TOLERANCE,
@@ -286,7 +279,7 @@ impl Layers {
             _ if !spirals => self.rules.min_layer_height,
             Some(height) => height,
             None if self.step > 0.0 => self.step,
-            None => self.rules.min_layer_height,
+            None => self.first.max(self.rules.min_layer_height),
         };
         let rises = step.z >= layer.height + least - TOLERANCE;
         if !self.trusts_marks() {
@@ -317,7 +310,8 @@ impl Layers {
             }
             _ => {}
         }
-        if layer.height > 0.0 {
+        // A spiral's own steps overshoot a little each time.
+        if layer.height > 0.0 && self.spiral == 0.0 {
             self.step = height - layer.height;
         }
         if layer.number == 0 {

@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_vase_grows_by_its_layer_height() {
-        let samples: Vec<_> = (0..100).map(|i| f64::from(i)).map(|i| (i, 0.2 + 0.02 * i, i)).collect();
+        let samples: Vec<_> = (0..100).map(f64::from).map(|i| (i, 0.2 + 0.02 * i, i)).collect();
         let mut follower = Follower::new(&Options { layer_height: Some(0.2), ..Options::default() });
         for (x, z, e) in samples {
             follower.sample(Position::new(x, 0.0, z), e);

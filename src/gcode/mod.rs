@@ -5,7 +5,7 @@
 //!
 //! * [`number`]: decimal numbers from bytes.
 //! * [`scan`]: lines and their byte offsets from chunks or readers.
-//! * [`line`]: one line as a command with its parameters.
+//! * [`mod@line`]: one line as a command with its parameters.
 //! * [`parse`]: bytes to lines.
 //! * [`state`]: modes, position, offsets, tools.
 //! * [`arc`]: G2 and G3.

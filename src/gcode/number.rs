@@ -12,9 +12,12 @@ const EXACT: u64 = 1 << 53;
 /// Larger numbers mean nothing on a printer, and without them no sum can overflow.
 pub const LARGEST: f64 = 1e9;
 
+/// Numbers with so many digits before the point are below [`LARGEST`].
+const WHOLE_DIGITS: usize = 9;
+
 /// Reads a number `[+-]digits[.digits]` at `at` without spaces in it; returns it and the index behind it.
 ///
-/// `None` when there is no digit, when the number is larger than [`LARGEST`], or too long to be exact this way
+/// `None` when there is no digit, when the number may be larger than [`LARGEST`], or too long to be exact this way
 /// ([`parse`] takes those).
 #[inline]
 pub fn scan(bytes: &[u8], mut at: usize) -> Option<(f64, usize)> {
@@ -29,7 +32,8 @@ pub fn scan(bytes: &[u8], mut at: usize) -> Option<(f64, usize)> {
         mantissa = mantissa.wrapping_mul(10).wrapping_add(digit);
         at += 1;
     }
-    let mut digits = at - start;
+    let whole = at - start;
+    let mut digits = whole;
     let mut fraction = 0;
     if bytes.get(at) == Some(&b'.') {
         at += 1;
@@ -41,14 +45,12 @@ pub fn scan(bytes: &[u8], mut at: usize) -> Option<(f64, usize)> {
         fraction = at - start;
         digits += fraction;
     }
-    // 19 digits fit into 64 bits.
-    if digits == 0 || digits > 19 || mantissa >= EXACT {
+    // 19 digits fit into 64 bits. Digits before the point are counted, as comparing the value with LARGEST would wait for
+    // the division.
+    if digits == 0 || digits > 19 || whole > WHOLE_DIGITS || mantissa >= EXACT {
         return None;
     }
     let value = mantissa as f64 / POWERS[fraction];
-    if value > LARGEST {
-        return None;
-    }
     Some((if negative { -value } else { value }, at))
 }
 

@@ -139,7 +139,8 @@ impl Options {
     }
 }
 
-/// The length of `tool` among those of all tools, else the first.
+/// The length of `tool` among those of all tools, else the first. 0 says nothing: slicers write it when the firmware
+/// retracts.
 pub(super) fn length_of(lengths: &[f64], tool: usize) -> Option<f64> {
-    lengths.get(tool).or(lengths.first()).copied()
+    lengths.get(tool).or(lengths.first()).copied().filter(|&length| length > 0.0)
 }

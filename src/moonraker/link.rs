@@ -191,6 +191,11 @@ impl Link {
         }
     }
 
+    /// Ends the connection, for all clones.
+    pub fn close(&self, reason: String) {
+        self.shared.end(reason);
+    }
+
     /// Returns when the connection has ended, with the reason.
     pub async fn closed(&self) -> LinkError {
         self.shared.closed.cancelled().await;

@@ -103,3 +103,28 @@ impl Machine for ScriptedMachine {
         self.points.get(from..until).unwrap_or_default().iter().map(|p| p.1).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gcode_moves_at_its_speed_and_e_grows_over_resets() {
+        let mut machine = ScriptedMachine::new(0.0, TruePosition::default());
+        machine.run_gcode("G1 X60 F3600\nG1 X120 E2 ; two\nG92 E0\nM83\nG1 X60 E1\n", 1.0);
+        assert!((machine.end() - 3.0).abs() < 1e-6);
+        assert!((machine.position_at(1.5).x - 90.0).abs() < 1e-6);
+        assert!((machine.position_at(9.0).e - 3.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn stops_are_told_when_they_will_be() {
+        let mut machine = ScriptedMachine::new(10.0, TruePosition::default());
+        let park = TruePosition { x: 5.0, ..TruePosition::default() };
+        machine.move_to(park, 1.0);
+        let (from, until) = machine.stand(2.0);
+        assert_eq!((from, until), (11.0, 13.0));
+        assert_eq!(machine.position_at(11.0), park);
+        assert_eq!(machine.position_at(12.9), park);
+    }
+}

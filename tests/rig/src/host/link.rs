@@ -60,6 +60,8 @@ pub struct Status {
     pub print_states: Vec<Stamped>,
     /// Each line on the console since the rig's start.
     pub console: Vec<Stamped>,
+    /// Each event of the timelapse component since the rig's start, as Mainsail and Fluidd get it.
+    pub timelapse_events: Vec<Value>,
 }
 
 impl Status {
@@ -220,6 +222,9 @@ impl Task {
             "notify_klippy_shutdown" => self.klippy_is(connection, "shutdown").await?,
             "notify_klippy_disconnected" => self.klippy_is(connection, "disconnected").await?,
             "notify_status_update" => self.status.send_modify(|status| status.merge(&message["params"][0])),
+            "notify_timelapse_event" => {
+                self.status.send_modify(|status| status.timelapse_events.push(message["params"][0].clone()));
+            }
             "notify_gcode_response" => self.status.send_modify(|status| {
                 let text = message["params"][0].as_str().unwrap_or_default().to_owned();
                 status.console.push(Stamped { at: monotonic(), text });

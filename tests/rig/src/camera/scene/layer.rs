@@ -3,7 +3,7 @@
 use super::light::display;
 use super::math::{V3, View};
 use super::mesh::Mesh;
-use super::raster::{Rect, SUPER, clip_near, scan};
+use super::raster::{Rect, SUPER, clip_near, paint, scan};
 
 /// Marks a sample that shows the bed's surface.
 pub(crate) const BED: u32 = 1 << 24;
@@ -46,7 +46,7 @@ impl Layer {
                 let Some(corners) = project(&view, at) else { return };
                 let bounds = Rect::around(&corners, self.width, self.height);
                 let (depth, colour, width) = (&mut self.depth, &mut self.colour, self.width);
-                scan(corners, width, bounds, |i, inv, _| {
+                scan(corners, width, bounds, |i, inv| {
                     if inv > depth[i] {
                         depth[i] = inv;
                         let ray = view.ray((i % width) as f32 + 0.5, (i / width) as f32 + 0.5);
@@ -58,17 +58,11 @@ impl Layer {
         }
     }
 
-    /// Draws one triangle with a colour (display light, 0 to 1) at each corner; tells what it touched.
+    /// Draws one triangle with a colour (display light, 0 to 255) at each corner; tells what it touched.
     pub(crate) fn smooth(&mut self, at: [V3; 3], colours: [V3; 3]) -> Rect {
         let Some(corners) = project(&self.view, at) else { return Rect::EMPTY };
         let bounds = Rect::around(&corners, self.width, self.height);
-        let (depth, colour) = (&mut self.depth, &mut self.colour);
-        scan(corners, self.width, bounds, |i, inv, w| {
-            if inv > depth[i] {
-                depth[i] = inv;
-                colour[i] = pack(colours[0] * w[0] + colours[1] * w[1] + colours[2] * w[2]);
-            }
-        });
+        paint(corners, colours, 0, (self.width, bounds), (&mut self.depth, &mut self.colour));
         bounds
     }
 
@@ -106,14 +100,9 @@ pub(crate) fn project(view: &View, at: [V3; 3]) -> Option<[super::math::Projecte
     Some([view.project(at[0])?, view.project(at[1])?, view.project(at[2])?])
 }
 
-/// Display light (0 to 1) into a sample.
-pub(crate) fn pack(c: V3) -> u32 {
-    (((c.x * 255.0) as u32).min(255) << 16) | (((c.y * 255.0) as u32).min(255) << 8) | ((c.z * 255.0) as u32).min(255)
-}
-
-/// Linear light into display light (0 to 1).
+/// Linear light into display light (0 to 255).
 pub(crate) fn displayed(c: V3) -> V3 {
     let packed = display(c);
-    let channel = |shift: u32| ((packed >> shift) & 255) as f32 / 255.0;
+    let channel = |shift: u32| ((packed >> shift) & 255) as f32;
     super::math::v3(channel(16), channel(8), channel(0))
 }

@@ -107,10 +107,28 @@ impl Mesh {
         }
     }
 
-    /// A hose along a curve of points.
+    /// A hose along a curve of points, open at its ends.
     pub(crate) fn hose(&mut self, points: &[V3], radius: f32, material: Material) {
-        for pair in points.windows(2) {
-            self.cone(pair[0], pair[1], (radius, radius), 7, material);
+        const SIDES: usize = 6;
+        let ring = |i: usize| {
+            let axis = (points[(i + 1).min(points.len() - 1)] - points[i.saturating_sub(1)]).unit();
+            let u = axis.cross(v3(0.3, 1.0, 0.0)).unit();
+            let w = axis.cross(u);
+            std::array::from_fn::<V3, { SIDES + 1 }, _>(|k| {
+                let angle = k as f32 / SIDES as f32 * std::f32::consts::TAU;
+                u * angle.cos() + w * angle.sin()
+            })
+        };
+        let rings: Vec<_> = (0..points.len()).map(ring).collect();
+        for i in 1..points.len() {
+            let (a, b) = (&rings[i - 1], &rings[i]);
+            for k in 0..SIDES {
+                let at = |n: V3, i: usize| points[i] + n * radius;
+                let normal = [a[k], b[k], b[k + 1], a[k + 1]];
+                let q = [at(a[k], i - 1), at(b[k], i), at(b[k + 1], i), at(a[k + 1], i - 1)];
+                let triangle = |c: [usize; 3]| Triangle { at: c.map(|c| q[c]), normal: c.map(|c| normal[c]), material };
+                self.triangles.extend([triangle([0, 1, 2]), triangle([0, 2, 3])]);
+            }
         }
     }
 
@@ -128,7 +146,7 @@ impl Mesh {
     }
 }
 
-/// A triangle with the light already in it, as display light (0 to 1).
+/// A triangle with the light already in it, as display light (0 to 255).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Baked {
     pub(crate) at: [V3; 3],

@@ -16,12 +16,12 @@ use super::shutter::encode_jpeg;
 use crate::machine::TruePosition;
 
 use head::Gantry;
-use layer::{Layer, pack, project};
+use layer::{Layer, project};
 use light::KEY;
 use math::{V3, View, smoothstep, v3};
 use mesh::Baked;
 use part::Part;
-use raster::{Rect, SUPER, scan};
+use raster::{Rect, SUPER, paint};
 
 /// Side of the squares in which the moving samples are kept; a multiple of [`SUPER`].
 const TILE: usize = 32;
@@ -114,10 +114,11 @@ impl Scene {
         let head = v3(head.x as f32, head.y as f32, head.z as f32);
         self.cast_shadow(head);
         self.moving.begin();
-        self.moving.draw(&self.layer, &self.gantry.rails, v3(0.0, 0.0, head.z));
-        self.moving.draw(&self.layer, &self.gantry.beam, v3(0.0, head.y, head.z));
-        self.moving.draw(&self.layer, &self.gantry.hoses(head), v3(0.0, 0.0, 0.0));
+        // The nearest first: what it hides is not coloured.
         self.moving.draw(&self.layer, &self.gantry.head, head);
+        self.moving.draw(&self.layer, &self.gantry.beam, v3(0.0, head.y, head.z));
+        self.moving.draw(&self.layer, &self.gantry.rails, v3(0.0, 0.0, head.z));
+        self.moving.draw(&self.layer, &self.gantry.hoses(head), v3(0.0, 0.0, 0.0));
         self.moving.compose(&mut self.out);
         &self.out
     }
@@ -130,7 +131,7 @@ impl Scene {
 
     /// Darkens bed and part where head and beam stand in the key light: the head as three balls, the beam as a line.
     fn cast_shadow(&mut self, head: V3) {
-        const BALLS: [(f32, f32, f32); 3] = [(46.0, 22.0, 0.62), (26.0, 19.0, 0.62), (9.0, 9.0, 0.55)];
+        const BALLS: [(f32, f32, f32); 3] = [(46.0, 22.0, 0.46), (26.0, 19.0, 0.46), (9.0, 9.0, 0.40)];
         for (up, radius, dark) in BALLS {
             let centre = head + v3(0.0, 0.0, up);
             let (from, reach) = (radius * 0.62, radius * 1.35);
@@ -241,14 +242,8 @@ impl Moving {
                 continue;
             }
             self.touch(behind, bounds);
-            let c = body.colour;
-            let (depth, colour) = (&mut self.depth, &mut self.colour);
-            scan(corners, self.width, bounds, |i, inv, w| {
-                if inv > depth[i] {
-                    depth[i] = inv;
-                    colour[i] = pack(c[0] * w[0] + c[1] * w[1] + c[2] * w[2]) | DRAWN;
-                }
-            });
+            let target = (self.depth.as_mut_slice(), self.colour.as_mut_slice());
+            paint(corners, body.colour, DRAWN, (self.width, bounds), target);
         }
     }
 

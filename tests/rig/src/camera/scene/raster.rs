@@ -49,8 +49,14 @@ impl Rect {
     }
 }
 
-/// Calls `hit(index, 1/depth, weights of the three corners)` for every sample of a triangle.
-pub(crate) fn scan(corners: [Projected; 3], width: usize, bounds: Rect, mut hit: impl FnMut(usize, f32, [f32; 3])) {
+/// Calls `run(row's first sample, first, end, weights of the three corners at the first, their steps)` for each row of a
+/// triangle that has samples.
+fn rows(
+    corners: [Projected; 3],
+    width: usize,
+    bounds: Rect,
+    mut run: impl FnMut(std::ops::Range<usize>, [f32; 3], [f32; 3]),
+) {
     let [a, b, c] = corners;
     let area = (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
     if area.abs() < 1e-6 || bounds.is_empty() {
@@ -58,16 +64,16 @@ pub(crate) fn scan(corners: [Projected; 3], width: usize, bounds: Rect, mut hit:
     }
     let k = 1.0 / area;
     let (dwb, dwc) = ((c.y - a.y) * k, -(b.y - a.y) * k);
-    let dwa = -(dwb + dwc);
+    let steps = [-(dwb + dwc), dwb, dwc];
+    let px = bounds.x0 as f32 + 0.5;
     for y in bounds.y0..bounds.y1 {
         let py = y as f32 + 0.5;
-        let px = bounds.x0 as f32 + 0.5;
         let wb = ((px - a.x) * (c.y - a.y) - (py - a.y) * (c.x - a.x)) * k;
         let wc = ((b.x - a.x) * (py - a.y) - (b.y - a.y) * (px - a.x)) * k;
-        let wa = 1.0 - wb - wc;
+        let weights = [1.0 - wb - wc, wb, wc];
         // Where all three weights are positive: one run of samples per row.
         let (mut from, mut until) = (0.0_f32, (bounds.x1 - bounds.x0) as f32);
-        for (w, dw) in [(wa, dwa), (wb, dwb), (wc, dwc)] {
+        for (w, dw) in weights.into_iter().zip(steps) {
             if dw > 0.0 {
                 from = from.max((-w / dw).ceil());
             } else if dw < 0.0 {
@@ -76,13 +82,51 @@ pub(crate) fn scan(corners: [Projected; 3], width: usize, bounds: Rect, mut hit:
                 until = 0.0;
             }
         }
-        let row = y * width + bounds.x0;
-        for x in from as usize..until.max(0.0) as usize {
-            let t = x as f32;
-            let w = [wa + dwa * t, wb + dwb * t, wc + dwc * t];
-            hit(row + x, w[0] * a.inv + w[1] * b.inv + w[2] * c.inv, w);
+        let (first, end) = (from as usize, until.max(0.0) as usize);
+        if first < end {
+            let at = y * width + bounds.x0;
+            let first_weights = [0, 1, 2].map(|i| weights[i] + steps[i] * first as f32);
+            run(at + first..at + end, first_weights, steps);
         }
     }
+}
+
+/// Calls `hit(index, 1/depth)` for every sample of a triangle.
+pub(crate) fn scan(corners: [Projected; 3], width: usize, bounds: Rect, mut hit: impl FnMut(usize, f32)) {
+    let mix = |w: [f32; 3]| w[0] * corners[0].inv + w[1] * corners[1].inv + w[2] * corners[2].inv;
+    rows(corners, width, bounds, |run, weights, steps| {
+        let (start, step) = (mix(weights), mix(steps));
+        for (x, i) in run.enumerate() {
+            hit(i, start + step * x as f32);
+        }
+    });
+}
+
+/// Draws the samples of a triangle that are nearer than those before; colours (0 to 255) run between the corners.
+pub(crate) fn paint(
+    corners: [Projected; 3],
+    colours: [V3; 3],
+    flags: u32,
+    (width, bounds): (usize, Rect),
+    (depth, colour): (&mut [f32], &mut [u32]),
+) {
+    let mix = |w: [f32; 3], v: [f32; 3]| w[0] * v[0] + w[1] * v[1] + w[2] * v[2];
+    let parts = [corners.map(|c| c.inv), colours.map(|c| c.x), colours.map(|c| c.y), colours.map(|c| c.z)];
+    rows(corners, width, bounds, |run, weights, steps| {
+        let start = parts.map(|v| mix(weights, v));
+        let step = parts.map(|v| mix(steps, v));
+        // Adding 2^23 leaves the rounded number in the low bits. No branch and no cast in here, so that the compiler
+        // takes several samples at a time.
+        let byte = |k: usize, x: f32| (start[k] + step[k] * x + 8_388_608.0).to_bits() & 255;
+        for (x, (depth, colour)) in depth[run.clone()].iter_mut().zip(&mut colour[run]).enumerate() {
+            let x = x as u32 as i32 as f32;
+            let inv = start[0] + step[0] * x;
+            let packed = (byte(1, x) << 16) | (byte(2, x) << 8) | byte(3, x) | flags;
+            let nearer = inv > *depth;
+            *depth = if nearer { inv } else { *depth };
+            *colour = if nearer { packed } else { *colour };
+        }
+    });
 }
 
 /// Cuts a polygon at the near plane and hands on its triangles.

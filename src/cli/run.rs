@@ -1,0 +1,115 @@
+//! `moonlapse run`: the agent.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use super::paths::DataPath;
+use crate::agent::{self, Options};
+use crate::clock::Clock;
+use crate::config::{Layer, read_moonraker_conf};
+use crate::moonraker::Endpoint;
+
+/// Film the prints of one Moonraker, until stopped. This is what the systemd service runs.
+///
+/// Settings come from the timelapse pages of Mainsail and Fluidd and from [timelapse] in moonraker.conf; see
+/// docs/configuration.md. Nothing here needs to be given on a printer with the usual folders.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    data: DataPath,
+    /// Moonraker's address, when it is not the unix socket in its data folder: the path of a socket, or a URL such as
+    /// http://printer.local:7125.
+    #[arg(long, value_name = "ADDRESS", env = "MOONLAPSE_MOONRAKER")]
+    moonraker: Option<Endpoint>,
+    /// API key, for a Moonraker on another host that does not trust this one.
+    #[arg(long, value_name = "KEY", env = "MOONLAPSE_API_KEY", hide_env_values = true)]
+    api_key: Option<String>,
+    /// Use a setting whatever moonraker.conf and the pages say. May be given several times.
+    #[arg(long = "set", value_name = "OPTION=VALUE", value_parser = key_value)]
+    settings: Vec<(String, String)>,
+    /// What to log: error, warn, info, debug, or by module such as `info,moonlapse::camera=debug`.
+    #[arg(long, value_name = "FILTER", env = "MOONLAPSE_LOG", default_value = "info")]
+    log: String,
+}
+
+impl Run {
+    /// Runs until SIGINT or SIGTERM.
+    pub(super) fn run(self) -> ExitCode {
+        let filter = match EnvFilter::try_new(&self.log) {
+            Ok(filter) => filter,
+            Err(error) => {
+                eprintln!("--log {}: {error}", self.log);
+                return ExitCode::from(2);
+            }
+        };
+        // journald adds the time itself.
+        let journal = std::env::var_os("JOURNAL_STREAM").is_some();
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_target(false);
+        if journal {
+            log.without_time().init();
+        } else {
+            log.init();
+        }
+
+        let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                eprintln!("cannot start: {error}");
+                return ExitCode::FAILURE;
+            }
+        };
+        let outcome = runtime.block_on(async {
+            let shutdown = CancellationToken::new();
+            tokio::spawn(cancel_on_signal(shutdown.clone()));
+            agent::run(self.options(), Clock::real(), shutdown).await
+        });
+        match outcome {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    fn options(self) -> Options {
+        let Self { data, moonraker, api_key, settings, .. } = self;
+        let path: PathBuf = data.moonraker_conf();
+        // The component's own reading is what counts; this one serves until it has answered.
+        let conf = match read_moonraker_conf(&path) {
+            Ok(layer) => Some(layer),
+            Err(error) => {
+                tracing::warn!("{error}");
+                None
+            }
+        };
+        Options {
+            endpoint: moonraker.unwrap_or_else(|| Endpoint::Unix(data.moonraker_socket())).with_api_key(api_key),
+            conf,
+            overrides: vec![Layer::environment(std::env::vars()), Layer::flags(&settings)],
+            store: data.store(),
+        }
+    }
+}
+
+async fn cancel_on_signal(shutdown: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    if let (Ok(mut interrupt), Ok(mut terminate)) = signals {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        shutdown.cancel();
+    }
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
+        .ok_or_else(|| "give it as option=value, such as park_time=0.2".to_owned())
+}
