@@ -10,7 +10,7 @@ use std::time::Duration;
 use moonlapse_rig::camera::{Fault, Look};
 use moonlapse_rig::host::gcode::{first_layers, net_filament};
 use moonlapse_rig::host::{Part, Recording, repository};
-use moonlapse_rig::studio::{Studio, StudioOptions, film_facts};
+use moonlapse_rig::studio::{PARK, Studio, StudioOptions, film_facts, wait_for_text};
 use serde_json::json;
 
 const AGENT: &str = env!("CARGO_BIN_EXE_moonlapse");
@@ -207,6 +207,32 @@ async fn switched_off_nothing_moves_and_no_frame_is_taken() {
     assert!(studio.frames().is_err(), "a session was made");
     let parked = studio.rig.machine().path(path).iter().any(|p| (p.x - 20.0).hypot(p.y - 200.0) < 1.0);
     assert!(!parked, "the head went to the park position");
+}
+
+#[tokio::test]
+async fn a_new_klipper_gets_its_settings_without_being_asked() {
+    let mut studio = studio("").await;
+    studio.rig.restart_part(Part::Klippy).await.unwrap();
+    let set_up = |s: &moonlapse_rig::host::Status| {
+        let variable = |name: &str| s.get("gcode_macro TIMELAPSE_TAKE_FRAME", name).clone();
+        variable("enable") == true && variable("park_x") == PARK[0]
+    };
+    studio.rig.wait_for("the macros to know", LIMIT, set_up).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_second_agent_says_so_and_takes_over_when_the_first_is_gone() {
+    let mut studio = studio("").await;
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("second");
+    std::os::unix::fs::symlink(AGENT, &program).unwrap();
+    let (socket, data) = (studio.rig.moonraker_socket(), folder.path().display().to_string());
+    let args = ["run", "--data-path", &data, "--moonraker", &socket.display().to_string()];
+    let _second = studio.rig.spawn_agent(&program, &args, &[]).unwrap();
+    let log = studio.rig.data().join("logs/second.log");
+    wait_for_text(&log, 0, "another Moonlapse is connected to this Moonraker; stop it, or this one").await.unwrap();
+    studio.kill_agent().unwrap();
+    wait_for_text(&log, 0, "Klipper is ready").await.unwrap();
 }
 
 /// Runs the agent's program beside the agent.

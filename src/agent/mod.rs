@@ -294,6 +294,7 @@ impl Agent {
             }
             Ok(None) => warn!("Moonraker's answer to the subscription is not understood"),
             // The keepalive asks again.
+            Err((503, reason)) => debug!(reason, "Klipper is away"),
             Err((code, reason)) => warn!(code, reason, "Moonraker refused the subscription"),
         }
     }
@@ -307,14 +308,10 @@ impl Agent {
                 link.close(format!("it does not answer: {problem}"));
             }
         });
-        if !connection.subscribed && connection.subscribing.is_none() && self.webhooks_may_be_ready() {
+        // Klipper may have become ready unnoticed; while it is away this is refused at once.
+        if !connection.subscribed && connection.subscribing.is_none() {
             self.subscribe();
         }
-    }
-
-    /// A subscription to a Klipper that is away is refused at once and harmless.
-    fn webhooks_may_be_ready(&self) -> bool {
-        self.connection.is_some()
     }
 
     fn take_settings(&mut self, component: &Map<String, Json>) {

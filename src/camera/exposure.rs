@@ -111,17 +111,23 @@ impl Exposures {
 
     /// The median time between frames, s.
     pub(super) fn interval(&self) -> f64 {
+        self.gap(2)
+    }
+
+    /// What an exposure lasts at most, s: the sensor's own interval. That is the lower quartile of the gaps, because a
+    /// busy host drops frames and the gaps that it makes say nothing about the sensor.
+    pub(super) fn longest_exposure(&self) -> f64 {
+        self.gap(4).min(LONGEST_EXPOSURE)
+    }
+
+    /// The gap between frames than which one in `part` is shorter, s.
+    fn gap(&self, part: usize) -> f64 {
         let mut gaps: Vec<f64> = self.times.iter().zip(self.times.iter().skip(1)).map(|(a, b)| b - a).collect();
         if gaps.len() < 5 {
             return DEFAULT_INTERVAL;
         }
         gaps.sort_by(f64::total_cmp);
-        gaps[gaps.len() / 2].clamp(0.002, 5.0)
-    }
-
-    /// What an exposure lasts at most, s.
-    pub(super) fn longest_exposure(&self) -> f64 {
-        self.interval().min(LONGEST_EXPOSURE)
+        gaps[gaps.len() / part].clamp(0.002, 5.0)
     }
 
     /// From the first to the last byte of a frame, s: how much longer its last rows may be exposed than its first.

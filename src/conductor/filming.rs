@@ -70,12 +70,20 @@ pub struct Filming {
 }
 
 impl Filming {
-    /// Begins, or goes on with the session of the same print; see [`Event`] for what is heard of it.
-    #[must_use]
-    pub fn begin(shoot: Shoot, store: SharedStore, events: mpsc::Sender<Event>, clock: Clock) -> Self {
+    /// Begins, or goes on with the session of the same print; see [`Event`] for what is heard of it. `after` is the
+    /// earlier print, whose session must be closed first.
+    pub(super) fn begin(shoot: Shoot, workshop: &Workshop, after: Option<JoinHandle<()>>) -> Self {
         let (commands, queue) = mpsc::channel(QUEUE);
+        let Workshop { store, events, clock, .. } = workshop.clone();
         let worker = Worker { store, events, clock };
-        Self { commands, task: tokio::spawn(worker.run(shoot, queue)) }
+        let task = tokio::spawn(async move {
+            if let Some(earlier) = after {
+                // Bounded by the camera's own time limits; a panic in there is not ours.
+                earlier.await.ok();
+            }
+            worker.run(shoot, queue).await;
+        });
+        Self { commands, task }
     }
 
     /// Takes a frame.
@@ -92,10 +100,12 @@ impl Filming {
         }
     }
 
-    /// Ends the session once the frames that are due have been taken.
-    pub fn finish(self, outcome: Outcome, film_asked: bool) {
+    /// Ends the session once the frames that are due have been taken; the handle tells when that is done.
+    pub(super) fn finish(self, outcome: Outcome, film_asked: bool) -> JoinHandle<()> {
+        let Self { commands, task } = self;
         // Waits for a place in the queue, bounded by the camera's own time limits.
-        tokio::spawn(async move { self.commands.send(Command::Finish { outcome, film_asked }).await });
+        tokio::spawn(async move { commands.send(Command::Finish { outcome, film_asked }).await });
+        task
     }
 
     /// Leaves the session open, for the next start of the agent; false when a frame was still under way after `limit`.
@@ -108,7 +118,7 @@ impl Filming {
 /// Looks after the sessions that an earlier run of the agent left. `idle` holds, when no print is under way, the file that
 /// the printer says it has completed, if any; open sessions are closed then. Complete ones that never got their film are
 /// reported again.
-pub(super) fn catch_up(workshop: &Workshop, idle: Option<Option<String>>) {
+pub(super) fn catch_up(workshop: &Workshop, idle: Option<Option<String>>) -> JoinHandle<()> {
     let Workshop { store, events, clock, .. } = workshop.clone();
     tokio::spawn(async move {
         let now = clock.wall();
@@ -140,7 +150,7 @@ pub(super) fn catch_up(workshop: &Workshop, idle: Option<Option<String>>) {
             }
             Err(problem) => warn!(error = %problem, "earlier sessions could not be looked through"),
         }
-    });
+    })
 }
 
 struct Worker {

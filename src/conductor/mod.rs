@@ -11,103 +11,28 @@ pub mod filming;
 pub mod films;
 mod frame_call;
 mod macros;
+mod messages;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
-use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use self::events::LastFrame;
-use self::filming::{Due, Filming, SharedStore, Shoot};
-use self::films::{Films, Job};
+use self::filming::{Due, Filming, Shoot};
+use self::films::Job;
 use self::frame_call::FrameCall;
+pub use self::messages::{Event, Order, Transform, Workshop};
 use crate::camera::CameraSpec;
-use crate::clock::{Clock, MonoTime};
+use crate::clock::MonoTime;
 use crate::config::{Mode, Settings};
 use crate::printer::{PrintState, PrintStats, Printer};
 use crate::session::{FrameMeta, Outcome, SessionId, SessionSummary};
 
-/// Heard from the workers.
-#[derive(Debug)]
-pub enum Event {
-    /// The print's session is there; it holds this many frames already after a restart of the agent.
-    Begun {
-        /// Whose.
-        session: SessionId,
-        /// So far.
-        frames: u32,
-    },
-    /// The print can't be filmed.
-    FilmingFailed {
-        /// In a sentence.
-        reason: String,
-    },
-    /// A frame is stored and shown.
-    FrameTaken {
-        /// Its number.
-        number: u32,
-        /// Its name in the root `timelapse_frames`.
-        file: String,
-    },
-    /// A frame was due and not got.
-    FrameMissed {
-        /// In a sentence.
-        reason: String,
-    },
-    /// The camera needs the head to stand still for this long.
-    HoldNeeded(Duration),
-    /// A session is closed.
-    Ended {
-        /// What came of it.
-        summary: Box<SessionSummary>,
-        /// A film is wanted whatever the settings say.
-        film_asked: bool,
-    },
-    /// Goes to the UIs as it is.
-    Ui(Json),
-    /// Goes to the console.
-    Say(String),
-}
-
-/// What the agent is to do.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Order {
-    /// Send to the UIs through the Moonraker component.
-    Ui {
-        /// A timelapse event.
-        event: Option<Json>,
-        /// The newest frame, for who asks later.
-        last_frame: Option<Json>,
-    },
-    /// Run in Klipper, after the scripts ordered before it.
-    Gcode(String),
-}
-
-/// What does not change while the agent runs.
-#[derive(Clone, Debug)]
-pub struct Workshop {
-    /// The frames of all prints.
-    pub store: SharedStore,
-    /// Makes films.
-    pub films: Films,
-    /// Where the workers report.
-    pub events: mpsc::Sender<Event>,
-    /// The time.
-    pub clock: Clock,
-}
-
-/// How a webcam's picture is shown, as Moonraker's list of webcams has it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Transform {
-    /// Clockwise, degrees.
-    pub rotation: u32,
-    /// Left to right.
-    pub flip_x: bool,
-    /// Top to bottom.
-    pub flip_y: bool,
-}
+/// The hold is rounded up to a multiple of this, s.
+const HOLD_STEP: f64 = 0.02;
 
 /// A print that is under way and filmed.
 #[derive(Debug)]
@@ -131,6 +56,8 @@ pub struct Conductor {
     /// How the webcam's picture is to be turned and mirrored, where the settings do not say it.
     transform: Transform,
     current: Option<Current>,
+    /// What must be done before the next session begins: closing the earlier ones.
+    ending: Option<JoinHandle<()>>,
     /// For `timelapse.render` when nothing is printed.
     latest: Option<SessionId>,
     last_frame: LastFrame,
@@ -158,6 +85,7 @@ impl Conductor {
             camera: None,
             transform: Transform::default(),
             current: None,
+            ending: None,
             latest: None,
             last_frame: LastFrame::default(),
             misses: 0,
@@ -228,8 +156,8 @@ impl Conductor {
             warn!("Klipper lacks our macros: add [include timelapse.cfg] to printer.cfg and restart Klipper");
         }
         self.set_up_macros(printer);
-        self.follow(printer);
         self.catch_up(printer);
+        self.follow(printer);
     }
 
     /// Klipper stopped: an error, an emergency stop or a restart. A print that was under way is over.
@@ -370,7 +298,8 @@ impl Conductor {
                 }
             }
             Event::HoldNeeded(hold) => {
-                self.camera_hold = hold.as_secs_f64();
+                // In steps, so that a camera's jitter does not send a script for every frame.
+                self.camera_hold = (hold.as_secs_f64() / HOLD_STEP).ceil() * HOLD_STEP;
                 self.set_up_macros(printer);
             }
             Event::Ended { summary, film_asked } => self.ended(&summary, film_asked),
@@ -398,7 +327,7 @@ impl Conductor {
             settings: json!(self.settings),
             frame_path: PathBuf::from(&self.settings.frame_path),
         };
-        let filming = Filming::begin(shoot, self.workshop.store.clone(), self.workshop.events.clone(), clock);
+        let filming = Filming::begin(shoot, &self.workshop, self.ending.take());
         self.current = Some(Current {
             print_file: stats.filename,
             total_duration: stats.total_duration,
@@ -421,7 +350,7 @@ impl Conductor {
             self.stopped = false;
             self.gcode(macros::clear_stopped());
         }
-        current.filming.finish(outcome, current.film_asked);
+        self.ending = Some(current.filming.finish(outcome, current.film_asked));
     }
 
     fn ended(&mut self, summary: &SessionSummary, film_asked: bool) {
@@ -457,7 +386,7 @@ impl Conductor {
         // With a print under way its own session is kept open; see `Filming::begin` for the others.
         let ended = (!stats.state.is_active())
             .then(|| (stats.state == PrintState::Complete).then_some(stats.filename).filter(|file| !file.is_empty()));
-        filming::catch_up(&self.workshop, ended);
+        self.ending = Some(filming::catch_up(&self.workshop, ended));
     }
 
     fn make(&mut self, film: bool, archive: bool) -> Result<Json, String> {

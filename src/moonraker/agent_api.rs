@@ -46,7 +46,8 @@ impl Link {
             "client_name": AGENT_NAME,
             "version": env!("CARGO_PKG_VERSION"),
             "type": "agent",
-            "url": "https://github.com/moonlapse/moonlapse",
+            // Moonraker insists on one; this names no place that does not exist.
+            "url": "about:moonlapse",
         });
         if let Endpoint::WebSocket { api_key: Some(key), .. } = endpoint {
             params["api_key"] = key.as_str().into();

@@ -147,22 +147,18 @@ impl Studio {
     ///
     /// When it has not within a minute; with the log.
     pub async fn wait_for_log(&self, from: usize, text: &str) -> anyhow::Result<()> {
-        let found = async {
-            // A file tells nobody that it grew.
-            let mut look = tokio::time::interval(Duration::from_millis(50));
-            while !self.agent_log().get(from..).unwrap_or_default().contains(text) {
-                look.tick().await;
-            }
-        };
-        let found = tokio::time::timeout(LIMIT, found).await;
-        found.map_err(|_| anyhow::anyhow!("the agent never said {text:?}:\n{}", self.agent_log()))
+        wait_for_text(&self.agent_log_file(), from, text).await
     }
 
     /// The agent's log so far.
     #[must_use]
     pub fn agent_log(&self) -> String {
+        std::fs::read_to_string(self.agent_log_file()).unwrap_or_default()
+    }
+
+    fn agent_log_file(&self) -> PathBuf {
         let name = self.program.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        std::fs::read_to_string(self.rig.data().join("logs").join(name + ".log")).unwrap_or_default()
+        self.rig.data().join("logs").join(name + ".log")
     }
 
     /// What the agent has used so far.
@@ -240,6 +236,24 @@ impl Studio {
         }
         Ok(frames)
     }
+}
+
+/// Waits until `file` has `text` after its first `from` bytes.
+///
+/// # Errors
+///
+/// When it has not within a minute; with what it has.
+pub async fn wait_for_text(file: &Path, from: usize, text: &str) -> anyhow::Result<()> {
+    let read = || std::fs::read_to_string(file).unwrap_or_default();
+    let found = async {
+        // A file tells nobody that it grew.
+        let mut look = tokio::time::interval(Duration::from_millis(50));
+        while !read().get(from..).unwrap_or_default().contains(text) {
+            look.tick().await;
+        }
+    };
+    let found = tokio::time::timeout(LIMIT, found).await;
+    found.map_err(|_| anyhow::anyhow!("{text:?} is not in {}:\n{}", file.display(), read()))
 }
 
 /// What a folder holds, sorted by name.

@@ -15,7 +15,10 @@ use super::{CameraConfig, monotonic};
 use crate::machine::{Machine, TruePosition};
 
 /// How late a frame may be drawn, s; the sensor skips older ones.
-const BACKLOG: f64 = 0.25;
+const BACKLOG: f64 = 1.0;
+
+/// Between two frames that are handed out.
+const LEAST_GAP: Duration = Duration::from_millis(10);
 
 /// A frame as the server hands it out.
 #[derive(Clone, Debug)]
@@ -99,9 +102,9 @@ async fn hand_out(
 ) {
     let mut number = 0;
     while let Some((due, mut shot)) = queue.recv().await {
-        if let Ok(wait) = Duration::try_from_secs_f64(due - monotonic()) {
-            tokio::time::sleep(wait).await;
-        }
+        // Late frames come in bursts; the servers' tasks need a moment to take each of them.
+        let wait = Duration::try_from_secs_f64(due - monotonic()).unwrap_or_default();
+        tokio::time::sleep(wait.max(LEAST_GAP)).await;
         if faults.get().stalled() {
             continue;
         }
@@ -138,6 +141,11 @@ impl Sensor {
             let settings = self.faults.settings();
             let end = begin + settings.exposure;
             sleep_until(end);
+            // When late, blurred pictures go first: nobody wants them, and each has to be drawn anew.
+            let late = monotonic() - end > interval;
+            if late && self.machine.position_at(begin) != self.machine.position_at(end) {
+                continue;
+            }
             let grab = (end, end + (interval * 0.25).min(settings.latency * 0.5));
             let fault = self.faults.get();
             if fault.offline() {
@@ -149,10 +157,11 @@ impl Sensor {
             let jpeg = match &frozen {
                 Some(jpeg) if fault.frozen() => jpeg.clone(),
                 _ => {
-                    let fresh = self.machine.path(points);
+                    // The path goes up to now, not to the moment of a late picture, and would be drawn for each of them.
+                    let fresh = if late { Vec::new() } else { self.machine.path(points) };
                     points += fresh.len();
                     scene.print(&fresh);
-                    if begin > shadow_due {
+                    if begin > shadow_due && !late {
                         scene.settle_shadow();
                         shadow_due = begin + 1.0;
                         drawn = None;

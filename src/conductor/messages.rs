@@ -1,0 +1,91 @@
+//! What the conductor hears, what it orders, and what it works with.
+
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use tokio::sync::mpsc;
+
+use super::filming::SharedStore;
+use super::films::Films;
+use crate::clock::Clock;
+use crate::session::{SessionId, SessionSummary};
+
+/// Heard from the workers.
+#[derive(Debug)]
+pub enum Event {
+    /// The print's session is there; it holds this many frames already after a restart of the agent.
+    Begun {
+        /// Whose.
+        session: SessionId,
+        /// So far.
+        frames: u32,
+    },
+    /// The print can't be filmed.
+    FilmingFailed {
+        /// In a sentence.
+        reason: String,
+    },
+    /// A frame is stored and shown.
+    FrameTaken {
+        /// Its number.
+        number: u32,
+        /// Its name in the root `timelapse_frames`.
+        file: String,
+    },
+    /// A frame was due and not got.
+    FrameMissed {
+        /// In a sentence.
+        reason: String,
+    },
+    /// The camera needs the head to stand still for this long.
+    HoldNeeded(Duration),
+    /// A session is closed.
+    Ended {
+        /// What came of it.
+        summary: Box<SessionSummary>,
+        /// A film is wanted whatever the settings say.
+        film_asked: bool,
+    },
+    /// Goes to the UIs as it is.
+    Ui(Json),
+    /// Goes to the console.
+    Say(String),
+}
+
+/// What the agent is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Order {
+    /// Send to the UIs through the Moonraker component.
+    Ui {
+        /// A timelapse event.
+        event: Option<Json>,
+        /// The newest frame, for who asks later.
+        last_frame: Option<Json>,
+    },
+    /// Run in Klipper, after the scripts ordered before it.
+    Gcode(String),
+}
+
+/// What does not change while the agent runs.
+#[derive(Clone, Debug)]
+pub struct Workshop {
+    /// The frames of all prints.
+    pub store: SharedStore,
+    /// Makes films.
+    pub films: Films,
+    /// Where the workers report.
+    pub events: mpsc::Sender<Event>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// How a webcam's picture is shown, as Moonraker's list of webcams has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Transform {
+    /// Clockwise, degrees.
+    pub rotation: u32,
+    /// Left to right.
+    pub flip_x: bool,
+    /// Top to bottom.
+    pub flip_y: bool,
+}
