@@ -51,12 +51,18 @@ fn main() -> io::Result<()> {
     report("scan", best(|| scan(&file))?);
     report("parse", best(|| parse(&file))?);
     report("engine", best(|| trace(&file))?);
+    print_peak();
     report("plan", best(|| plan(&file))?);
+    print_peak();
+    Ok(())
+}
+
+/// The most memory that this process has had so far. Planning needs some for each layer.
+fn print_peak() {
     if let Ok(status) = fs::read_to_string("/proc/self/status") {
         let peak = status.lines().find(|line| line.starts_with("VmHWM"));
         println!("peak of the memory: {}", peak.unwrap_or("unknown"));
     }
-    Ok(())
 }
 
 /// The shortest of some runs: what the code takes when nobody disturbs it.

@@ -52,7 +52,7 @@ pub(super) fn effect(command: &Command<'_>) -> Effect {
         Command::None | Command::Move { .. } | Command::At(_) | Command::Other(_) => Effect::None,
         Command::Traditional { code, words, .. } => match (code.letter, code.number) {
             (b'M', 2 | 18 | 30 | 84) => Effect::End,
-            (b'M', 104 | 109 | 140) if words.get(b'S') == Some(0.0) => Effect::End,
+            (b'M', 104 | 109) if words.get(b'S') == Some(0.0) => Effect::End,
             (letter, number) if HARMLESS.iter().any(|(l, numbers)| *l == letter && numbers.contains(&number)) => {
                 Effect::None
             }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Seek};
 
-use crate::gcode::engine::{self, Engine, Event};
+use crate::gcode::engine::{self, Engine};
 use crate::gcode::scan::read_lines;
 use crate::gcode::slicer::Settings;
 
@@ -13,26 +13,9 @@ use super::{Options, Plan, Planner};
 /// # Errors
 /// Those of the file.
 pub fn plan_file(file: &mut (impl Read + Seek), engine: engine::Options, options: Options) -> io::Result<Vec<Plan>> {
-    plan_file_with(file, engine, options, |_| {})
-}
-
-/// [`plan_file`], and `each` sees every line, too.
-///
-/// # Errors
-/// Those of the file.
-pub fn plan_file_with(
-    file: &mut (impl Read + Seek),
-    engine: engine::Options,
-    options: Options,
-    mut each: impl FnMut(&Event<'_>),
-) -> io::Result<Vec<Plan>> {
     let settings = Settings::from_file(file)?;
     let mut engine = Engine::new(engine.with_settings(&settings));
     let mut planner = Planner::new(options);
-    read_lines(file, |raw| {
-        let event = engine.line(raw);
-        planner.line(&event);
-        each(&event);
-    })?;
+    read_lines(file, |raw| planner.line(&engine.line(raw)))?;
     Ok(planner.finish(&engine))
 }

@@ -4,6 +4,7 @@ use crate::gcode::exclude_object::{ObjectId, Objects};
 use crate::stabilize::{Axis, Limits, Park, Point, Stabilization};
 
 use super::cost::CostModel;
+use super::edge::Edge;
 use super::options::{FrameMoves, Mode};
 use super::plan::{Missed, Plan, Reason, Snapshot, Span, Target, Totals, Window};
 use super::spot::Spot;
@@ -29,7 +30,10 @@ pub(super) struct Whole<'a> {
 /// The plan of one track, without its issues.
 pub(super) fn plan(tracker: Tracker, whole: &Whole<'_>) -> Plan {
     let Tracker { track, stabilization, edge, drafts, mut missed, .. } = tracker;
-    let (stabilization, bit) = choose_edge(&edge).unwrap_or((stabilization, 0));
+    let (stabilization, bit) = match edge.as_ref().and_then(Edge::best) {
+        Some((place, bit)) => (Stabilization::fixed(place), bit),
+        None => (stabilization, 0),
+    };
     let mode = if whole.vase { Mode::ZeroMotion } else { track.mode };
     let still = mode == Mode::ZeroMotion;
     let stays = matches!(mode, Mode::SnapToPrint { .. } | Mode::ZeroMotion);
@@ -67,12 +71,6 @@ pub(super) fn plan(tracker: Tracker, whole: &Whole<'_>) -> Plan {
     plan.park = one_place(&plan.snapshots);
     add_up(&mut plan);
     plan
-}
-
-/// The place at the edge with the least travel, and which one of them it is.
-fn choose_edge(edge: &[(Point, f64)]) -> Option<(Stabilization, usize)> {
-    let (index, (place, _)) = edge.iter().enumerate().min_by(|(_, (_, a)), (_, (_, b))| a.total_cmp(b))?;
-    Some((Stabilization::fixed(*place), index))
 }
 
 /// Where the head goes for one frame.

@@ -22,6 +22,7 @@
 
 mod candidate;
 mod cost;
+mod edge;
 mod effect;
 mod file;
 mod finish;
@@ -45,7 +46,7 @@ mod walls;
 
 pub use candidate::Kind;
 pub use cost::Cost;
-pub use file::{plan_file, plan_file_with};
+pub use file::plan_file;
 pub use issues::Issue;
 pub use motion::{Machine, trapezoid};
 pub use options::{FrameMoves, Mode, ModeError, Options, StateRequirement, Track};

@@ -60,20 +60,56 @@ pub(super) struct Move {
 }
 
 /// The estimated time of a file up to now.
+///
+/// Single precision is enough for one move; the sum is double. Divisions and roots are what a file's time is spent on, so
+/// inverses are kept and squares compared first.
 #[derive(Clone, Debug)]
 pub(super) struct Stopwatch {
     machine: Machine,
     elapsed: f64,
-    /// The direction and the speed at the end of the move before.
-    direction: [f64; 3],
-    speed: f64,
-    accel: f64,
-    length: f64,
+    /// The move before: its direction, its speed at the end, its length.
+    direction: [f32; 3],
+    speed: f32,
+    length: f32,
+    /// Its acceleration, and the inverse.
+    accel: Inverse,
+    /// The last full speed, and the inverse.
+    cruise: Inverse,
+}
+
+/// A number with its inverse.
+#[derive(Clone, Copy, Debug)]
+struct Inverse {
+    of: f32,
+    is: f32,
+}
+
+impl Inverse {
+    fn new(of: f32) -> Self {
+        Self { of, is: 1.0 / of }
+    }
+
+    /// The inverse of `number`, which is mostly the same as before.
+    #[inline]
+    fn take(&mut self, number: f32) -> f32 {
+        if number != self.of {
+            *self = Self::new(number);
+        }
+        self.is
+    }
 }
 
 impl Stopwatch {
     pub(super) fn new(machine: Machine) -> Self {
-        Self { machine, elapsed: 0.0, direction: [0.0; 3], speed: 0.0, accel: machine.max_accel, length: 0.0 }
+        Self {
+            machine,
+            elapsed: 0.0,
+            direction: [0.0; 3],
+            speed: 0.0,
+            length: 0.0,
+            accel: Inverse::new(machine.max_accel as f32),
+            cruise: Inverse::new(1.0),
+        }
     }
 
     /// Seconds since the file's first move.
@@ -91,81 +127,93 @@ impl Stopwatch {
 
     /// Brakes to a stop.
     fn stop(&mut self) {
-        if self.speed > 0.0 {
-            self.elapsed += self.speed / (2.0 * self.accel);
-            self.speed = 0.0;
-        }
+        self.elapsed += f64::from(0.5 * self.speed * self.accel.is);
+        self.speed = 0.0;
     }
 
     /// Adds a move; one with odd numbers takes no time.
+    #[inline]
     pub(super) fn add(&mut self, m: &Move) {
-        if !((m.length + m.filament.abs()).is_finite() && m.speed > 0.0 && m.speed.is_finite()) {
+        const LONGEST: f64 = 1e6;
+        let possible = m.length < LONGEST && m.filament.abs() < LONGEST && m.speed > 0.0 && m.speed < LONGEST;
+        if !possible {
             return;
         }
-        let accel = m.accel.filter(|a| *a > 0.0).map_or(self.machine.max_accel, |a| a.min(self.machine.max_accel));
+        let limit = self.machine.max_accel;
+        let mut accel = m.accel.filter(|a| *a > 0.0).map_or(limit, |a| a.min(limit)) as f32;
         if m.length < 1e-6 {
-            // The extruder alone: Klipper limits it to much less than the gantry, and joins nothing to it.
+            // The extruder alone: nothing is joined to it.
             self.stop();
-            self.elapsed += trapezoid(m.filament.abs(), m.speed, accel);
+            self.elapsed += trapezoid(m.filament.abs(), m.speed, f64::from(accel));
             return;
         }
-        let [dx, dy, dz] = m.delta;
-        let (mut speed, mut accel) = (m.speed.min(self.machine.max_velocity), accel);
-        if dz != 0.0 {
-            let share = m.length / dz.abs();
-            speed = speed.min(self.machine.max_z_velocity * share);
-            accel = accel.min(self.machine.max_z_accel * share);
+        let mut speed = m.speed.min(self.machine.max_velocity) as f32;
+        let length = m.length as f32;
+        let delta = m.delta.map(|d| d as f32);
+        if delta[2] != 0.0 {
+            let share = length / delta[2].abs();
+            speed = speed.min(self.machine.max_z_velocity as f32 * share);
+            accel = accel.min(self.machine.max_z_accel as f32 * share);
         }
-        let inverse = 1.0 / m.length;
-        let direction = [dx * inverse, dy * inverse, dz * inverse];
-        let from = self.corner(direction, m.length, accel).min(speed);
+        let inverse = 1.0 / length;
+        let direction = delta.map(|d| d * inverse);
+        let from = self.corner(direction, length, accel).min(speed);
+        let mut seconds = 0.0;
         if from < self.speed {
+            // Braking takes this much longer than going on at full speed.
             let braked = self.speed - from;
-            self.elapsed += braked * braked / (2.0 * self.accel * self.speed);
+            let of_speed = if self.speed == self.cruise.of { self.cruise.is } else { 1.0 / self.speed };
+            seconds += 0.5 * braked * braked * self.accel.is * of_speed;
         }
+        let of_accel = self.accel.take(accel);
         let mut reached = speed;
         if from == speed {
-            self.elapsed += m.length / speed;
+            seconds += length * self.cruise.take(speed);
         } else {
-            // Squares are compared first: most moves need no root.
-            let reachable = from * from + 2.0 * accel * m.length;
+            let reachable = from * from + 2.0 * accel * length;
             if reachable < speed * speed {
                 reached = reachable.sqrt();
+                seconds += (reached - from) * of_accel;
+            } else {
+                let speeding = (speed - from) * of_accel;
+                let way = (speed + from) * 0.5 * speeding;
+                seconds += speeding + (length - way).max(0.0) * self.cruise.take(speed);
             }
-            let speeding = (reached - from) / accel;
-            let way = (reached + from) * 0.5 * speeding;
-            self.elapsed += speeding + (m.length - way).max(0.0) / reached;
         }
-        (self.direction, self.speed, self.accel, self.length) = (direction, reached, accel, m.length);
+        self.elapsed += f64::from(seconds);
+        (self.direction, self.speed, self.length) = (direction, reached, length);
     }
 
     /// The speed with which a move in `direction` begins, mm/s: that of the last move, or what Klipper's rules for the
     /// corner between them allow.
     #[inline]
-    fn corner(&self, direction: [f64; 3], length: f64, accel: f64) -> f64 {
-        const SQRT_2_MINUS_1: f64 = std::f64::consts::SQRT_2 - 1.0;
+    fn corner(&self, direction: [f32; 3], length: f32, accel: f32) -> f32 {
+        const SQRT_2_MINUS_1: f32 = std::f32::consts::SQRT_2 - 1.0;
         if self.speed <= 0.0 {
             return 0.0;
         }
         let [a, b] = [self.direction, direction];
         let cos = -(a[0] * b[0] + a[1] * b[1] + a[2] * b[2]);
         // The squares of the sine and cosine of half the angle.
-        let (sin2, cos2) = (0.5 * (1.0 - cos), 0.5 * (1.0 + cos));
+        let (sin2, cos2) = ((0.5 * (1.0 - cos)).max(0.0), 0.5 * (1.0 + cos));
         if cos2 < 1e-6 {
             return self.speed;
         }
         let speed2 = self.speed * self.speed;
-        let scv = self.machine.square_corner_velocity;
+        let scv = self.machine.square_corner_velocity as f32;
         let deviation = scv * scv * SQRT_2_MINUS_1;
         let half = 0.5 * self.length.min(length) * accel;
-        let tan2 = sin2 / cos2;
+        let of_cos2 = 1.0 / cos2;
+        let tan2 = sin2 * of_cos2;
         let centripetal2 = half * half * tan2;
         // sin / (1 - sin) is at least tan2 * (1 + sin2): no root is needed where even that allows the speed.
         if deviation * tan2 * (1.0 + sin2) >= speed2 && centripetal2 >= speed2 * speed2 {
             return self.speed;
         }
-        let sin = sin2.max(0.0).sqrt();
-        let allowed = (deviation * sin / (1.0 - sin)).min(centripetal2.sqrt());
+        let sin = sin2.sqrt();
+        // sin / (1 - sin), without losing digits near a straight line.
+        let by_deviation = deviation * sin * (1.0 + sin) * of_cos2;
+        let allowed = if centripetal2 < by_deviation * by_deviation { centripetal2.sqrt() } else { by_deviation };
         if allowed >= speed2 { self.speed } else { allowed.sqrt() }
     }
 }

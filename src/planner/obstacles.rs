@@ -50,12 +50,10 @@ impl HeightMap {
         }
     }
 
-    /// The cell of a place; what is outside counts for the border.
+    /// A place in cells.
     #[inline]
-    fn index(&self, p: Point) -> (usize, usize) {
-        // Conversions to i32 are faster than to usize; out of range they saturate.
-        let cell = |n: f64| (n as i32).clamp(0, CELLS as i32 - 1) as usize;
-        (cell((p.x - self.origin.x) * self.per_mm.x), cell((p.y - self.origin.y) * self.per_mm.y))
+    fn in_cells(&self, p: Point) -> (f64, f64) {
+        ((p.x - self.origin.x) * self.per_mm.x, (p.y - self.origin.y) * self.per_mm.y)
     }
 
     /// Notes plastic from `a` to `b` at height `z`.
@@ -63,22 +61,26 @@ impl HeightMap {
     pub(super) fn extrude(&mut self, a: Point, b: Point, z: f64) {
         let z = z as f32;
         // Mostly a move begins where the last one ended.
-        let from = if a == self.last.0 { self.last.1 } else { self.index(a) };
-        let to = self.index(b);
+        let from = if a == self.last.0 { self.last.1 } else { index(self.in_cells(a)) };
+        let to = index(self.in_cells(b));
         self.last = (b, to);
         self.raise(to, z);
         if from != to {
-            self.extrude_across(a, b, z, from.0.abs_diff(to.0).max(from.1.abs_diff(to.1)) * 2);
+            self.extrude_across(a, b, z, from.0.abs_diff(to.0).max(from.1.abs_diff(to.1)));
         }
     }
 
-    /// The cells on a way, in `steps`.
+    /// The cells on a way, in `steps`: one for each cell along its longer side, so that neighbours touch at least at a
+    /// corner.
     fn extrude_across(&mut self, a: Point, b: Point, z: f32, steps: usize) {
+        let (mut x, mut y) = self.in_cells(a);
+        let (to_x, to_y) = self.in_cells(b);
         let step = 1.0 / steps as f64;
-        let (dx, dy) = ((b.x - a.x) * step, (b.y - a.y) * step);
-        for i in 0..steps {
-            let cell = self.index(Point::new(a.x + dx * i as f64, a.y + dy * i as f64));
-            self.raise(cell, z);
+        let (dx, dy) = ((to_x - x) * step, (to_y - y) * step);
+        for _ in 0..steps {
+            self.raise(index((x, y)), z);
+            x += dx;
+            y += dy;
         }
     }
 
@@ -117,6 +119,14 @@ impl HeightMap {
         }
         Obstacles { blocks, clearance }
     }
+}
+
+/// The cell of a place given in cells; what is outside counts for the border.
+#[inline]
+fn index((x, y): (f64, f64)) -> (usize, usize) {
+    // Conversions to i32 are faster than to usize; out of range they saturate.
+    let cell = |n: f64| (n as i32).clamp(0, CELLS as i32 - 1) as usize;
+    (cell(x), cell(y))
 }
 
 /// What the head must go around or over at one height.

@@ -137,10 +137,9 @@ impl Planner {
         match effect::effect(&event.command) {
             Effect::None => self.follower.extend(event.end),
             Effect::Barrier => {
-                let Self { trackers, follower, scene, .. } = self;
-                follower.barrier(|place| trackers.iter_mut().for_each(|t| t.offer(place, scene)));
+                self.judge_places();
                 if !event.state.is_definite() {
-                    trackers.iter_mut().for_each(Tracker::on_unknown);
+                    self.trackers.iter_mut().for_each(Tracker::on_unknown);
                 }
             }
             Effect::End => {
@@ -154,13 +153,20 @@ impl Planner {
         }
     }
 
+    /// Offers the places so far; the head must be back there.
+    fn judge_places(&mut self) {
+        let Self { trackers, follower, scene, .. } = self;
+        follower.barrier(|place| trackers.iter_mut().for_each(|t| t.offer(place, scene)));
+    }
+
     /// A command with a name: it may begin an object, or say something to us.
     fn named(&mut self, event: &Event<'_>) {
         let mut name = std::mem::take(&mut self.name);
-        match effect::name(&event.command, &mut name) {
-            Some(Request::Stop) => (self.scene.stopped, self.seen.stopped) = (true, true),
-            Some(Request::Start) => self.scene.stopped = false,
-            None => {}
+        if let Some(request) = effect::name(&event.command, &mut name) {
+            // What was before counts by what held before.
+            self.judge_places();
+            self.scene.stopped = request == Request::Stop;
+            self.seen.stopped |= self.scene.stopped;
         }
         if name.starts_with("EXCLUDE_OBJECT_") {
             self.follower.split(event);

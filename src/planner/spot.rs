@@ -112,3 +112,13 @@ impl Spot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spot_is_small() {
+        assert!(size_of::<Spot>() <= 112, "{}", size_of::<Spot>());
+    }
+}

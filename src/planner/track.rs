@@ -1,9 +1,10 @@
 //! One track while the file is being read.
 
 use crate::gcode::feature::Feature;
-use crate::stabilize::{Limits, Park, Point, Preset, Stabilization, edge_points};
+use crate::stabilize::{Limits, Park, Point, Preset, Stabilization};
 
 use super::candidate::{Kind, Place};
+use super::edge::Edge;
 use super::obstacles::Obstacles;
 use super::options::{Mode, Track};
 use super::plan::{Missed, Reason};
@@ -13,9 +14,6 @@ use super::select::Selector;
 use super::spot::Spot;
 use super::trigger::{Due, OnLayer};
 use super::unit::{Refused, Unit};
-
-/// How many mm of travel a way that must go above something finished is worth.
-const RISE_PENALTY: f64 = 200.0;
 
 /// A frame whose layer has been read.
 #[derive(Clone, Debug)]
@@ -33,6 +31,25 @@ pub(super) struct Draft {
     pub(super) refused: Refused,
 }
 
+/// From so many frames on less is kept for each: no real print has as many layers.
+const MANY_FRAMES: usize = 4096;
+
+impl Draft {
+    /// Keeps what a frame needs when `frames` have been planned before. `in_order`: the windows are, best first.
+    fn shrink(&mut self, frames: usize, in_order: bool) {
+        const FEW: usize = 4;
+        if frames >= MANY_FRAMES {
+            if !in_order {
+                self.windows.sort_by_key(Spot::class);
+            }
+            self.windows.truncate(FEW);
+            self.stills.truncate(1);
+        }
+        self.windows.shrink_to_fit();
+        self.stills.shrink_to_fit();
+    }
+}
+
 /// One track while the file is being read.
 #[derive(Clone, Debug)]
 pub(super) struct Tracker {
@@ -40,8 +57,8 @@ pub(super) struct Tracker {
     due: Due,
     /// Where the head goes; where it would go for frames without moves when the edge is not chosen yet.
     pub(super) stabilization: Stabilization,
-    /// Places along the edge, when one is to be chosen, and what each would cost in travel so far.
-    pub(super) edge: Vec<(Point, f64)>,
+    /// Places along the edge, when one is to be chosen.
+    pub(super) edge: Option<Edge>,
     unit: Option<Unit>,
     /// Where the head goes in the open frame, where that does not depend on where it is.
     target: Option<Point>,
@@ -54,10 +71,9 @@ pub(super) struct Tracker {
 impl Tracker {
     pub(super) fn new(track: Track, limits: &Limits) -> Self {
         let (stabilization, edge) = match (&track.park, track.park.stabilization()) {
-            (_, Some(stabilization)) => (stabilization, vec![]),
+            (_, Some(stabilization)) => (stabilization, None),
             (Park::NearestEdge | Park::At(_) | Park::SnapToPrint, None) => {
-                let edge = edge_points(limits).into_iter().map(|p| (p, 0.0)).collect();
-                (Preset::BackLeft.stabilization(), edge)
+                (Preset::BackLeft.stabilization(), Some(Edge::new(limits)))
             }
         };
         let due = Due::new(track.trigger.clone());
@@ -79,7 +95,6 @@ impl Tracker {
         } else if let Some(mut unit) = self.unit.take() {
             // The frame goes on in the next layer. What it has so far is judged before the print grows around it.
             self.look_around(unit.spots_mut(), scene);
-            unit.height = height;
             self.unit = Some(unit);
         }
     }
@@ -216,8 +231,11 @@ impl Tracker {
             return;
         }
         self.look_around(draft.windows.iter_mut().chain(&mut draft.fallback), scene);
-        self.weigh_edge(&draft);
+        if let Some(edge) = &mut self.edge {
+            edge.weigh(&draft);
+        }
         self.before = draft.windows.first().or(draft.fallback.as_ref()).map(Spot::at).or(self.before);
+        draft.shrink(self.drafts.len(), unit.selector.is_some());
         self.drafts.push(draft);
     }
 
@@ -241,9 +259,9 @@ impl Tracker {
                 }
             };
             let at = spot.at();
-            let fixed = [(self.stabilization.target(frame, at, &scene.limits), 0.0)];
-            let targets = if self.edge.is_empty() { &fixed[..] } else { &self.edge };
-            for (i, (target, _)) in targets.iter().enumerate().take(64) {
+            let fixed = [self.stabilization.target(frame, at, &scene.limits)];
+            let targets = self.edge.as_ref().map_or(&fixed[..], Edge::places);
+            for (i, target) in targets.iter().enumerate() {
                 let ways = [Some(at), spot.next()];
                 let mut ways = ways.iter().flatten();
                 if ways.clone().any(|from| !obstacles.allow(*from, *target)) {
@@ -252,28 +270,6 @@ impl Tracker {
                 if ways.any(|from| !self.track.restrictions.allow_way(*from, *target)) {
                     spot.barred |= 1 << i;
                 }
-            }
-        }
-    }
-
-    /// Adds what the frame's best window would cost from each place at the edge.
-    fn weigh_edge(&mut self, draft: &Draft) {
-        let retracted = || draft.windows.iter().filter(|s| s.retracted);
-        let any_retracted = retracted().next().is_some();
-        for (i, (place, cost)) in self.edge.iter_mut().enumerate() {
-            let of = |spot: &Spot| {
-                let bit = 1 << i;
-                let rise = if spot.blocked & bit == 0 { 0.0 } else { RISE_PENALTY };
-                let barred = if spot.barred & bit == 0 { 0.0 } else { 1e6 };
-                spot.detour(*place) + rise + barred
-            };
-            let least = if any_retracted {
-                retracted().map(of).fold(f64::INFINITY, f64::min)
-            } else {
-                draft.windows.iter().chain(&draft.fallback).map(of).fold(f64::INFINITY, f64::min)
-            };
-            if least.is_finite() {
-                *cost += least;
             }
         }
     }

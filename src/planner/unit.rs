@@ -88,7 +88,8 @@ impl Unit {
 
     /// Every window so far, for whoever looks around.
     pub(super) fn spots_mut(&mut self) -> impl Iterator<Item = &mut Spot> {
-        self.windows.iter_mut().chain(&mut self.travels).chain(self.regions.best_mut())
+        let stretch = self.stretch.held.iter_mut().chain(&mut self.stretch.open);
+        self.windows.iter_mut().chain(&mut self.travels).chain(self.regions.best_mut()).chain(stretch)
     }
 
     /// The places for a frame without moves, nearest first.
