@@ -120,10 +120,12 @@ impl Rig {
             Part::Klippy => {
                 // A socket left behind by a killed process would look like a running one.
                 remove_if_there(&self.layout.klippy_socket())?;
-                let [config, log, socket] =
-                    ["config/printer.cfg", "logs/klippy.log", "comms/klippy.sock"].map(|file| format!("{data}/{file}"));
+                let [config, log, socket, tty] =
+                    ["config/printer.cfg", "logs/klippy.log", "comms/klippy.sock", "comms/klippy.serial"]
+                        .map(|file| format!("{data}/{file}"));
                 let program = self.venv.join("bin/kalico").display().to_string();
-                let args = [program, config, "-l".to_owned(), log, "-a".to_owned(), socket];
+                // Without -I all of them make one link in /tmp, and two that start at once fail over it.
+                let args = [&program, &config, "-l", &log, "-a", &socket, "-I", &tty].map(str::to_owned);
                 Process::spawn(&python, args, env, self.root.path(), &self.layout.log("klippy.out"))?
             }
             Part::Moonraker => {
