@@ -107,7 +107,7 @@ pub fn archive(request: &ArchiveRequest, cancel: &CancellationToken) -> Result<A
     add(&mut zip, "manifest.json", manifest.as_slice()).map_err(failed)?;
     let bytes = finish(zip).map_err(failed)?;
     let path = publish(output_dir, &stem, temp)?;
-    tracing::info!(archive = %path.display(), frames = count, bytes, "frames archived");
+    tracing::debug!(archive = %path.display(), frames = count, bytes, "frames archived");
     Ok(Archive { path, frames: count, skipped, bytes })
 }
 

@@ -145,7 +145,7 @@ pub async fn film(
             bytes,
         };
         let skipped = film.skipped.len();
-        tracing::info!(film = %film.path.display(), frames = total, skipped, fps, duration_s, bytes, "film finished");
+        tracing::debug!(film = %film.path.display(), frames = total, skipped, fps, duration_s, bytes, "film finished");
         Ok(film)
     };
     blocking(finish).await
@@ -183,7 +183,7 @@ impl<F: FnMut(Progress) + Send> Job<'_, F> {
             pixel_format: self.settings.pixelformat.clone(),
             extra: self.extra.args.clone(),
         };
-        tracing::info!(frames = total, fps, skipped = self.survey.skipped.len(), "render started");
+        tracing::debug!(frames = total, fps, skipped = self.survey.skipped.len(), "render started");
         let mut progress = FfmpegProgress::default();
         let mut shown = None;
         let on_progress = &mut self.on_progress;

@@ -136,7 +136,7 @@ impl Store {
     /// [`StoreError::NoSession`] and the errors of the journal.
     pub fn end(&mut self, id: &SessionId, outcome: Outcome, at: Timestamp) -> Result<(), StoreError> {
         self.journal.set_outcome(id, outcome, Some(at))?;
-        tracing::info!(session = %id, outcome = outcome.as_str(), "session ended");
+        tracing::debug!(session = %id, outcome = outcome.as_str(), "session ended");
         Ok(())
     }
 
@@ -170,7 +170,7 @@ impl Store {
     pub fn miss(&mut self, id: &SessionId, miss: &Miss) -> Result<(), StoreError> {
         self.session(id)?;
         self.journal.insert_miss(id, miss)?;
-        tracing::warn!(session = %id, layer = miss.layer, reason = miss.reason, "frame missed");
+        tracing::debug!(session = %id, layer = miss.layer, reason = miss.reason, "frame missed");
         Ok(())
     }
 
