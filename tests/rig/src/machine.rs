@@ -10,6 +10,13 @@ pub struct TruePosition {
     pub e: f64,
 }
 
+/// Now, in seconds on `CLOCK_MONOTONIC`, the time of everything in the rig.
+#[must_use]
+pub fn monotonic() -> f64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as f64 + now.tv_nsec as f64 * 1e-9
+}
+
 /// A machine that can tell where it stood at any recent instant.
 pub trait Machine: Send + Sync + 'static {
     /// The position at `at` seconds on `CLOCK_MONOTONIC`; the present one for the future, the oldest one known for a

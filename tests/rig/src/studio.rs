@@ -75,7 +75,8 @@ impl StudioOptions {
             .await?;
         let camera = Camera::start(CameraConfig { port, ..self.camera }, rig.machine()).await?;
         let Self { agent: program, websocket, .. } = self;
-        let mut studio = Studio { rig, camera, agent: None, kills: 0, program, websocket, films, _folder: folder };
+        let mut studio =
+            Studio { rig, camera, agent: None, agent_was_killed: false, program, websocket, films, _folder: folder };
         studio.start_agent().await?;
         Ok(studio)
     }
@@ -89,7 +90,7 @@ pub struct Studio {
     /// The camera.
     pub camera: Camera,
     agent: Option<Process>,
-    kills: usize,
+    agent_was_killed: bool,
     program: PathBuf,
     websocket: bool,
     films: PathBuf,
@@ -142,14 +143,14 @@ impl Studio {
     ///
     /// When it does not run.
     pub fn kill_agent(&mut self) -> anyhow::Result<()> {
-        self.kills += 1;
+        self.agent_was_killed = true;
         self.agent.take().context("the agent does not run")?.kill()
     }
 
     /// Whether a test killed it.
     #[must_use]
     pub fn agent_was_killed(&self) -> bool {
-        self.kills > 0
+        self.agent_was_killed
     }
 
     /// Waits until the agent's log has `text` after its first `from` bytes.

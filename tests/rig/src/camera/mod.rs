@@ -30,15 +30,9 @@ pub use scripted::ScriptedMachine;
 pub use truth::FrameTruth;
 
 use crate::machine::Machine;
+pub use crate::machine::monotonic;
 use faults::{Faults, Settings};
 use shutter::Shutter;
-
-/// Now, in seconds on `CLOCK_MONOTONIC`.
-#[must_use]
-pub fn monotonic() -> f64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    now.tv_sec as f64 + now.tv_nsec as f64 * 1e-9
-}
 
 /// How the camera is built.
 #[derive(Clone, Copy, Debug)]

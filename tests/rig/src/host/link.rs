@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+
+use crate::machine::monotonic;
 
 /// Ends each message, both ways.
 const END: u8 = 0x03;
@@ -89,13 +90,6 @@ impl Status {
             self.print_states.push(Stamped { at: monotonic(), text: self.print_state().to_owned() });
         }
     }
-}
-
-/// Seconds on `CLOCK_MONOTONIC`.
-#[must_use]
-pub fn monotonic() -> f64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    now.tv_sec as f64 + now.tv_nsec as f64 / 1e9
 }
 
 struct Call {

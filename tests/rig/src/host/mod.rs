@@ -31,8 +31,9 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use tempfile::TempDir;
 
+pub use crate::machine::monotonic;
 pub use driver::Recording;
-pub use link::{Stamped, Status, monotonic};
+pub use link::{Stamped, Status};
 pub use options::{Dynamics, RigOptions};
 pub use process::{Process, Usage, tail, usage_of};
 pub use venv::repository;
