@@ -17,7 +17,7 @@ use tracing::{debug, error, info, trace, warn};
 use url::Url;
 
 use self::connector::{Attached, remote};
-use crate::clock::Clock;
+use crate::clock::{Clock, MonoTime};
 use crate::conductor::films::Films;
 use crate::conductor::{Conductor, Order, Workshop};
 use crate::config::{ConfigError, Layer, Merged, Settings, expand_home, merge};
@@ -149,6 +149,8 @@ struct Connection {
     inbox: Inbox,
     events: mpsc::Sender<Json>,
     scripts: mpsc::Sender<String>,
+    /// Moonraker has the component that takes events.
+    has_component: bool,
     /// The subscription whose answer is awaited.
     subscribing: Option<Ticket>,
     /// The state of this Klipper is known and followed.
@@ -172,15 +174,15 @@ impl Agent {
         let (scripts, script_queue) = mpsc::channel(CARRIER_QUEUE);
         tokio::spawn(connector::carry_events(link.clone(), event_queue));
         tokio::spawn(connector::carry_scripts(link.clone(), script_queue));
-        self.connection = Some(Connection { link, inbox, events, scripts, subscribing: None, subscribed: false });
+        let has_component = info.has_timelapse_component;
+        let (subscribing, subscribed) = (None, false);
+        self.connection = Some(Connection { link, inbox, events, scripts, has_component, subscribing, subscribed });
         self.webcams = webcams;
         if let Some(settings) = settings {
             self.take_settings(&settings);
         }
         self.choose_camera();
-        if info.has_timelapse_component {
-            self.conductor.connected();
-        }
+        self.conductor.connected();
         if info.klipper == KlipperState::Ready {
             self.subscribe();
         }
@@ -198,7 +200,7 @@ impl Agent {
         }
     }
 
-    fn call(&mut self, method: &str, params: Json, received: crate::clock::MonoTime) -> Result<Json, (i32, String)> {
+    fn call(&mut self, method: &str, params: Json, received: MonoTime) -> Result<Json, (i32, String)> {
         let refusal = |reason: String| (400, reason);
         let done = || Ok(serde_json::json!({"status": "ok"}));
         match method {
@@ -282,7 +284,7 @@ impl Agent {
         }
     }
 
-    fn subscription(&mut self, ticket: Ticket, outcome: Result<Json, (i32, String)>, received: crate::clock::MonoTime) {
+    fn subscription(&mut self, ticket: Ticket, outcome: Result<Json, (i32, String)>, received: MonoTime) {
         let Some(connection) = self.connection.as_mut().filter(|c| c.subscribing == Some(ticket)) else { return };
         connection.subscribing = None;
         match outcome.map(subscription_status) {
@@ -343,6 +345,7 @@ impl Agent {
         for order in self.conductor.take_orders() {
             let Some(connection) = &self.connection else { continue };
             let jammed = match order {
+                Order::Ui { .. } if !connection.has_component => false,
                 Order::Ui { event, last_frame } => {
                     connection.events.try_send(connector::event_params(event, last_frame)).is_err()
                 }
