@@ -157,7 +157,7 @@ pub struct Settings {
     /// The ffmpeg program.
     #[schemars(extend("x-scope" = "conf"))]
     pub ffmpeg_binary_path: String,
-    /// Kept for moonraker-timelapse's users: accepts self-signed certificates of https cameras.
+    /// Read so that configurations of moonraker-timelapse load; without effect, as cameras over https are not supported yet.
     #[schemars(extend("x-scope" = "conf"))]
     pub wget_skip_cert_check: bool,
     /// Folder of the frame store; empty takes `moonlapse` in Moonraker's data folder. Not on a RAM disk: frames must
