@@ -88,8 +88,13 @@ impl Filming {
 
     /// Takes a frame.
     pub(super) fn frame(&self, due: Due) {
+        let layer = due.meta.layer;
         if self.commands.try_send(Command::Frame(Box::new(due))).is_err() {
-            warn!("frame missed: the camera has not answered for the earlier ones yet");
+            let reason = "the camera has not answered for the earlier frames yet".to_owned();
+            warn!(?layer, reason, "frame missed");
+            // Noted when there is room again; frames fall due seconds apart, so few of these ever wait.
+            let commands = self.commands.clone();
+            tokio::spawn(async move { commands.send(Command::Skipped { layer, reason }).await });
         }
     }
 
@@ -135,7 +140,9 @@ pub(super) fn catch_up(workshop: &Workshop, idle: Option<Option<String>>) -> Joi
             for summary in store.list()? {
                 let recent = summary.session.ended_at.is_some_and(|at| now.duration_since(at) < FILM_LATER);
                 let whole = matches!(summary.session.outcome, Outcome::Complete | Outcome::Interrupted);
-                if recent && whole && summary.frames > 0 && summary.films.is_empty() {
+                // By the settings of that print: who had autorender off then does not want the film now.
+                let wanted = summary.session.settings.get("autorender").and_then(serde_json::Value::as_bool);
+                if recent && whole && wanted == Some(true) && summary.frames > 0 && summary.films.is_empty() {
                     left.push(summary);
                 }
             }
