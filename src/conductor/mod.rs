@@ -13,9 +13,12 @@ mod frame_call;
 mod live;
 mod macros;
 mod messages;
+mod observed;
+mod passing;
 mod places;
 pub mod planning;
 mod scheme;
+mod shots;
 mod watch;
 
 use std::path::PathBuf;
@@ -205,6 +208,7 @@ impl Conductor {
         if self.current.is_none() && stats.state.is_active() && self.settings.enabled {
             self.begin(stats, printer);
         }
+        self.read_on(printer);
         self.arm();
     }
 
@@ -320,16 +324,12 @@ impl Conductor {
             Event::FilmingFailed { reason } => self.say(&format!("Timelapse: this print is not filmed: {reason}")),
             Event::Planned { print, outcome } => self.planned(print, outcome, printer),
             Event::FrameTaken { planned, number, file } => {
-                if let (Some(live), Some(frame)) = (self.live(), planned) {
-                    live.captured(frame);
-                }
+                self.frame_ended(planned, None);
                 self.last_frame = LastFrame { count: number, file };
                 self.show_last_frame();
             }
             Event::FrameMissed { planned, reason } => {
-                if let (Some(live), Some(frame)) = (self.live(), planned) {
-                    live.missed(frame, &reason);
-                }
+                self.frame_ended(planned, Some(&reason));
                 self.misses += 1;
                 let event = events::frame_error(&self.last_frame, &reason);
                 self.orders.push(Order::Ui { event: Some(event), last_frame: None });

@@ -74,3 +74,45 @@ pub(super) fn places(snapshot: &Snapshot) -> Vec<Place> {
     }
     places
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::shots::tests::plan;
+    use super::*;
+
+    #[test]
+    fn windows_come_first_then_the_fallback_then_any_place_of_the_last_part() {
+        for snapshot in plan("towers_relative_zhop.gcode").snapshots {
+            let places = places(&snapshot);
+            assert!(places.iter().all(|p| p.from <= p.to && p.to <= snapshot.span.to), "{places:?}");
+            let windows = snapshot.windows.len();
+            assert!(places[..windows].iter().all(|p| !p.retract), "{places:?}");
+            assert!(places[windows..].iter().all(|p| p.retract && p.returns), "{places:?}");
+            // The layer never runs out without a place.
+            let last = places.last().unwrap();
+            assert_eq!(last.to, snapshot.span.to);
+            assert!(last.from < snapshot.span.to, "{places:?}");
+        }
+    }
+
+    #[test]
+    fn the_fallback_waits_while_the_windows_that_are_left_suffice() {
+        let mut snapshot = plan("towers_relative_zhop.gcode").snapshots.remove(5);
+        snapshot.windows.iter_mut().for_each(|w| w.seconds = 5.0);
+        let last_window = snapshot.windows.iter().map(|w| w.span.to).max().unwrap();
+        let places = places(&snapshot);
+        let first_other = places[snapshot.windows.len()..].iter().map(|p| p.from).min().unwrap();
+        // A window that is met for sure leaves nothing to a fallback before it has passed.
+        assert!(first_other >= last_window, "{first_other} before {last_window}");
+    }
+
+    #[test]
+    fn a_layer_without_windows_takes_the_fallback_at_once() {
+        let mut snapshot = plan("towers_relative_zhop.gcode").snapshots.remove(5);
+        snapshot.windows.clear();
+        let fallback = snapshot.fallback.as_ref().unwrap().span;
+        assert_eq!(places(&snapshot)[0].from, fallback.from);
+        snapshot.fallback = None;
+        assert_eq!(places(&snapshot), []);
+    }
+}

@@ -4,6 +4,7 @@
 //! views; a field that is missing or of an unexpected type reads as absent, because forks of Klipper differ.
 
 mod print_clock;
+mod trajectory;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 pub use print_clock::PrintClock;
+pub use trajectory::{Passing, Trajectory};
 
 use crate::clock::MonoTime;
 
@@ -175,17 +177,33 @@ impl Printer {
         Some(Temperature { actual, target: self.number(heater, "target").unwrap_or_default() })
     }
 
+    /// Whether somebody has paused the print.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        let paused = self.field("pause_resume", "is_paused").and_then(Json::as_bool);
+        paused == Some(true) || self.print_stats().state == PrintState::Paused
+    }
+
     /// Where the file that is printed lies on Klipper's host, and its size, bytes.
     #[must_use]
     pub fn print_path(&self) -> Option<(PathBuf, u64)> {
         let path = self.field("virtual_sdcard", "file_path").and_then(Json::as_str)?;
-        Some((PathBuf::from(path), self.field("virtual_sdcard", "file_size").and_then(Json::as_u64).unwrap_or_default()))
+        Some((
+            PathBuf::from(path),
+            self.field("virtual_sdcard", "file_size").and_then(Json::as_u64).unwrap_or_default(),
+        ))
     }
 
     /// How much of the file Klipper has read, bytes. The head is a second or two behind.
     #[must_use]
     pub fn file_position(&self) -> Option<u64> {
         self.field("virtual_sdcard", "file_position").and_then(Json::as_u64)
+    }
+
+    /// Print time up to which Klipper has timed the moves that it has read, s; its look-ahead holds a few more.
+    #[must_use]
+    pub fn timed_until(&self) -> Option<f64> {
+        self.number("toolhead", "print_time")
     }
 
     /// Where the head was last sent by G-code, mm, bed mesh and the like left out, and the filament's position, mm.
@@ -314,13 +332,8 @@ mod tests {
         });
         printer.reset(map(full), at(1.0));
         assert_eq!(printer.axis_limits(), Some(([-5.0, 0.0, -2.0], [235.0, 220.0, 250.0])));
-        let speeds = Speeds {
-            velocity: 250.0,
-            accel: 4000.0,
-            z_velocity: 12.0,
-            z_accel: 4000.0,
-            square_corner_velocity: 8.0,
-        };
+        let speeds =
+            Speeds { velocity: 250.0, accel: 4000.0, z_velocity: 12.0, z_accel: 4000.0, square_corner_velocity: 8.0 };
         assert_eq!(printer.speeds(), Some(speeds));
         assert!(!printer.has_round_bed());
         assert_eq!(printer.firmware_retraction(), Some((0.6, 0.0)));
