@@ -257,7 +257,7 @@ impl Agent {
                 done()
             }
             remote::CONTROL => {
-                self.conductor.control(&params);
+                self.conductor.control(&params, &self.printer);
                 done()
             }
             remote::RENDER => {

@@ -36,6 +36,13 @@ pub(super) enum Watch {
     Observed(Box<Observer>),
 }
 
+impl Watch {
+    /// By what the head does.
+    pub(super) fn observed() -> Self {
+        Self::Observed(Box::new(Observer::new()))
+    }
+}
+
 /// The settings that a plan depends on.
 pub(super) fn shape(settings: &Settings) -> Settings {
     let Settings { mode, parkhead, parkpos, park, placement, clearance, every_layers, .. } = settings.clone();
@@ -63,7 +70,7 @@ pub(super) fn shape(settings: &Settings) -> Settings {
 impl Conductor {
     /// Begins with this print, or once more when the settings have changed.
     pub(super) fn watch_anew(&mut self, printer: &Printer) {
-        let Some(current) = &mut self.current else { return };
+        let Some(current) = self.current.as_mut().filter(|current| !current.streamed) else { return };
         let before = std::mem::replace(&mut current.watch, Watch::Calls);
         if !self.settings.enabled {
             current.watch = Watch::Off;
@@ -94,7 +101,7 @@ impl Conductor {
         let Planned { plan, calls, switched_off } = match outcome {
             Ok(planned) => *planned,
             Err(problem) => {
-                current.watch = Watch::Observed(Box::new(Observer::new()));
+                current.watch = Watch::observed();
                 warn!(error = problem, "layers are told by what the head does");
                 self.say(&format!("Timelapse: frames when the head begins a layer: {problem}"));
                 return;
@@ -225,6 +232,7 @@ impl Conductor {
         };
         let Report { planned, captured, by_window, by_fallback, missed, added_s } = report;
         info!(planned, captured, by_window, by_fallback, ?missed, added_s = added_s.round(), "planned frames");
+        self.added_s = added_s;
         self.unwatch(watch);
     }
 
