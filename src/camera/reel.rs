@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{Frame, Span};
+use crate::clock::MonoTime;
 
 /// Frames of about the last two seconds, bounded in time and bytes.
 #[derive(Debug, Default)]
@@ -42,6 +43,11 @@ impl Reel {
         }
     }
 
+    /// The oldest frame that arrived after `after`.
+    pub(super) fn first_after(&self, after: MonoTime) -> Option<&Frame> {
+        self.frames.iter().find(|frame| frame.received > after)
+    }
+
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -63,7 +69,6 @@ mod tests {
 
     use super::*;
     use crate::camera::Freshness;
-    use crate::clock::MonoTime;
 
     fn span(from: f64, until: f64) -> Span {
         let at = |t| MonoTime::from_secs_f64(t).unwrap();

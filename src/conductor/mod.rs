@@ -4,16 +4,19 @@
 //! workers) and answers with [`Order`]s for Moonraker, which the agent carries out. It holds no connection, so a restart
 //! of Moonraker leaves it as it is, and a test drives it without one.
 //!
-//! Two workers do what takes time: [`filming`] takes and stores the frames of one print in order, [`films`] makes films.
+//! What takes time is done by workers: [`filming`] hands each moment of a print to its cameras, a `lane` takes and stores
+//! the frames of one camera, [`films`] makes films.
 
+mod catch_up;
 mod events;
 pub mod filming;
 pub mod films;
 mod frame_call;
+mod holds;
+mod lane;
 mod macros;
 mod messages;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
@@ -21,15 +24,14 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use self::events::LastFrame;
-use self::filming::{Due, Filming, Shoot};
+use self::filming::{Due, Filming, Shoot, Viewpoint};
 use self::films::Job;
 use self::frame_call::FrameCall;
-pub use self::messages::{Event, Order, Transform, Workshop};
-use crate::camera::CameraSpec;
+pub use self::messages::{Event, Order, Workshop};
 use crate::clock::MonoTime;
 use crate::config::{Mode, Settings};
 use crate::printer::{PrintState, PrintStats, Printer};
-use crate::session::{FrameMeta, Outcome, SessionId, SessionSummary};
+use crate::session::{FrameMeta, HYPERLAPSE, LAYERS, Outcome, SessionId, SessionSummary, View};
 
 /// The hold is rounded up to a multiple of this, s.
 const HOLD_STEP: f64 = 0.02;
@@ -51,10 +53,8 @@ struct Current {
 pub struct Conductor {
     workshop: Workshop,
     settings: Settings,
-    /// As chosen from Moonraker's list; taken at the start of a print.
-    camera: Option<CameraSpec>,
-    /// How the webcam's picture is to be turned and mirrored, where the settings do not say it.
-    transform: Transform,
+    /// As chosen from Moonraker's list, the main one first; taken at the start of a print.
+    cameras: Vec<Viewpoint>,
     current: Option<Current>,
     /// What must be done before the next session begins: closing the earlier ones.
     ending: Option<JoinHandle<()>>,
@@ -82,8 +82,7 @@ impl Conductor {
         Self {
             workshop,
             settings,
-            camera: None,
-            transform: Transform::default(),
+            cameras: Vec::new(),
             current: None,
             ending: None,
             latest: None,
@@ -136,16 +135,16 @@ impl Conductor {
         self.follow(printer);
     }
 
-    /// The camera to film with, from the next print on.
-    pub fn set_camera(&mut self, camera: Option<CameraSpec>, transform: Transform) {
-        if camera != self.camera {
-            match &camera {
-                Some(camera) => info!(camera = camera.name, "camera chosen"),
-                None => warn!("no camera: add one in Mainsail or Fluidd, or set snapshoturl in [timelapse]"),
+    /// The cameras to film with, from the next print on; the main one first.
+    pub fn set_cameras(&mut self, cameras: Vec<Viewpoint>) {
+        if cameras != self.cameras {
+            let names: Vec<&str> = cameras.iter().map(|camera| camera.spec.name.as_str()).collect();
+            match names.is_empty() {
+                false => info!(cameras = names.join(", "), "cameras chosen"),
+                true => warn!("no camera: add one in Mainsail or Fluidd, or set snapshoturl in [timelapse]"),
             }
         }
-        self.camera = camera;
-        self.transform = transform;
+        self.cameras = cameras;
     }
 
     /// Klipper is ready, and its full state is known.
@@ -215,7 +214,8 @@ impl Conductor {
             file_position: call.file_position,
             ..FrameMeta::default()
         };
-        current.filming.frame(Due { standstill: call.standstill(printer.clock(), received), meta });
+        let track = if call.hyperlapse { HYPERLAPSE } else { LAYERS };
+        current.filming.frame(Due { standstill: call.standstill(printer.clock(), received), track, meta });
     }
 
     /// Klipper's macro did not take a frame.
@@ -323,9 +323,8 @@ impl Conductor {
         let shoot = Shoot {
             print_file: stats.filename.clone(),
             started_at: now.checked_sub(since).unwrap_or(now),
-            camera: self.camera.clone(),
-            settings: json!(self.settings),
-            frame_path: PathBuf::from(&self.settings.frame_path),
+            cameras: self.cameras.clone(),
+            settings: self.settings.clone(),
         };
         let filming = Filming::begin(shoot, &self.workshop, self.ending.take());
         self.current = Some(Current {
@@ -386,7 +385,7 @@ impl Conductor {
         // With a print under way its own session is kept open; see `Filming::begin` for the others.
         let ended = (!stats.state.is_active())
             .then(|| (stats.state == PrintState::Complete).then_some(stats.filename).filter(|file| !file.is_empty()));
-        self.ending = Some(filming::catch_up(&self.workshop, ended));
+        self.ending = Some(catch_up::catch_up(&self.workshop, ended));
     }
 
     fn make(&mut self, film: bool, archive: bool) -> Result<Json, String> {
@@ -401,7 +400,7 @@ impl Conductor {
     fn queue(&self, session: SessionId, film: bool, archive: bool) -> Result<(), String> {
         let mut settings = self.settings.clone();
         if settings.rotation == 0 && !settings.flip_x && !settings.flip_y {
-            let Transform { rotation, flip_x, flip_y } = self.transform;
+            let View { rotation, flip_x, flip_y, .. } = self.cameras.first().map(|c| c.view).unwrap_or_default();
             (settings.rotation, settings.flip_x, settings.flip_y) = (rotation, flip_x, flip_y);
         }
         self.workshop.films.make(Job { session, film, archive, settings }).map_err(|busy| busy.to_string())
@@ -439,7 +438,7 @@ impl Conductor {
                 if self.stopped { "stopped for" } else { "filming" },
                 current.print_file,
                 last_frame.count,
-                self.camera.as_ref().map_or("none", |c| c.name.as_str()),
+                self.cameras.first().map_or("none", |c| c.spec.name.as_str()),
             ),
         }
     }

@@ -164,6 +164,23 @@ pub struct Settings {
     /// survive a power loss.
     #[schemars(extend("x-scope" = "conf"))]
     pub session_path: String,
+
+    // Cameras beside the main one.
+    /// More webcams to film with, by name or uid, separated by commas or one a line; `all` takes every enabled one. Each
+    /// has its own film. The main one stays `camera`.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub cameras: String,
+    /// The webcam, by name or uid, for which the head stands still as long as it needs; a slower one misses frames then.
+    /// Empty waits for the slowest.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub hold_camera: String,
+    /// What differs from the webcam's entry in Moonraker, one webcam a line: its name or uid, a colon, and any of
+    /// `delay=SECONDS`, `rotation=DEGREES`, `flip_x`, `flip_y`, `crop=LEFT,TOP,WIDTH,HEIGHT` (in percent).
+    #[schemars(extend("x-scope" = "readonly"))]
+    pub camera_options: String,
+    /// After this many frames in a row that a camera did not give, a line on the console says so; 0 never does.
+    #[schemars(range(min = 0, max = 10000), extend("x-scope" = "ui"))]
+    pub camera_gone_after: u32,
 }
 
 impl Default for Settings {
@@ -209,6 +226,10 @@ impl Default for Settings {
             ffmpeg_binary_path: "ffmpeg".to_owned(),
             wget_skip_cert_check: false,
             session_path: String::new(),
+            cameras: String::new(),
+            hold_camera: String::new(),
+            camera_options: String::new(),
+            camera_gone_after: 3,
         }
     }
 }
