@@ -1,7 +1,8 @@
 //! The line that asks for a frame.
 //!
-//! `TIMELAPSE_TAKE_FRAME FRAME=<n> LAYER=<n> [PARK=0] [X=<mm>] [Y=<mm>] RETRACT=<0|1> RETURN=<0|1>
-//! [RISE=<mm> RESUME_X=<mm> RESUME_Y=<mm>] [ZERO=1] ; moonlapse`. An axis that is not named stays where it is.
+//! `TIMELAPSE_TAKE_FRAME FRAME=<n> LAYER=<n> [PARK=0] [X=<mm|-> Y=<mm|->] RETRACT=<0|1> RETURN=<0|1> [RISE=<mm>]
+//! [RESUME_X=<mm> RESUME_Y=<mm>] [ZERO=1] ; moonlapse`; `klipper-macros/timelapse.cfg` says what each means. What is not in
+//! the line is as the settings say when the file is printed: the hold, the speeds, how much is retracted.
 
 use std::fmt::Write as _;
 
@@ -38,14 +39,20 @@ pub(super) fn call(frame: usize, snapshot: &Snapshot) -> Option<(u64, String)> {
         let _ = write!(line, " PARK=0 RETRACT={} RETURN=0", flag(window.retract));
     } else {
         for (name, coordinate) in [("X", snapshot.park.x), ("Y", snapshot.park.y)] {
-            if let Some(mm) = coordinate {
-                let _ = write!(line, " {name}={}", mm3(mm));
-            }
+            // Without it the settings would say where.
+            let _ = match coordinate {
+                Some(mm) => write!(line, " {name}={}", mm3(mm)),
+                None => write!(line, " {name}=-"),
+            };
         }
         let _ = write!(line, " RETRACT={} RETURN={}", flag(window.retract), flag(window.returns));
         if let Some(z) = window.rise_to {
+            let _ = write!(line, " RISE={}", mm3(z));
+        }
+        // Where to come down again, also when it is the settings that lift the nozzle.
+        if window.rise_to.is_some() || !window.returns {
             let [x, y] = window.resume;
-            let _ = write!(line, " RISE={} RESUME_X={} RESUME_Y={}", mm3(z), mm3(x), mm3(y));
+            let _ = write!(line, " RESUME_X={} RESUME_Y={}", mm3(x), mm3(y));
         }
     }
     line.push_str(" ; moonlapse");
@@ -106,9 +113,9 @@ mod tests {
     #[test]
     fn a_window_says_what_the_macro_must_do() {
         let plain = snapshot(vec![window()], None, Some(10.0), Some(2.3456789));
-        assert_eq!(line(&plain), "X=10 Y=2.346 RETRACT=0 RETURN=0 ; moonlapse");
+        assert_eq!(line(&plain), "X=10 Y=2.346 RETRACT=0 RETURN=0 RESUME_X=42 RESUME_Y=0 ; moonlapse");
         let back = Window { returns: true, retract: true, ..window() };
-        assert_eq!(line(&snapshot(vec![back], None, Some(10.0), None)), "X=10 RETRACT=1 RETURN=1 ; moonlapse");
+        assert_eq!(line(&snapshot(vec![back], None, Some(10.0), None)), "X=10 Y=- RETRACT=1 RETURN=1 ; moonlapse");
     }
 
     #[test]

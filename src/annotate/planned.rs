@@ -123,7 +123,7 @@ impl Lines {
             self.first_command.get_or_insert(raw.end);
             self.first_code = begins_gcode(raw).then_some(raw.end);
         }
-        self.turned_off |= event.command == Command::None && event.comment.is_some_and(turns_off);
+        self.turned_off |= event.comment.is_some_and(turns_off);
     }
 }
 

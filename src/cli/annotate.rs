@@ -9,7 +9,9 @@ use thiserror::Error;
 
 use super::plan_args::{PlanArgs, Sliced};
 use crate::annotate::{AnnotateError, LeftAlone, Original};
-use crate::planner::Trigger;
+use crate::conductor::standing_orders::{OrdersError, StandingOrders};
+use crate::gcode::engine;
+use crate::planner::{self, Trigger};
 use crate::stabilize::LimitError;
 
 /// Put frame calls into a G-code file, exactly where frames are best taken. `moonlapse strip` takes them out again.
@@ -28,6 +30,10 @@ pub(super) struct Annotate {
     trigger: Trigger,
     #[command(flatten)]
     args: PlanArgs,
+    /// Plan as the agent does, which keeps its settings and the printer's limits in this file. Nothing else that says how
+    /// to plan counts then.
+    #[arg(long, value_name = "ORDERS")]
+    orders: Option<PathBuf>,
     /// Work beside a print: at the lowest priority, and not for longer than two minutes. Moonraker runs it like this.
     #[arg(long)]
     background: bool,
@@ -45,6 +51,8 @@ enum Problem {
     File(#[from] AnnotateError),
     #[error("the bed makes no sense: {0}")]
     Limits(#[from] LimitError),
+    #[error(transparent)]
+    Orders(#[from] OrdersError),
 }
 
 /// What came of it.
@@ -84,20 +92,36 @@ impl Annotate {
     }
 
     fn annotate(&self) -> Result<Outcome, Problem> {
-        let settings = self.args.digest(&self.trigger);
+        let scheme = match &self.orders {
+            Some(file) => Some(StandingOrders::read(file)?.options()?),
+            None => None,
+        };
+        let settings = match &scheme {
+            Some((engine, planner)) => crc32fast::hash(format!("{engine:?} {planner:?}").as_bytes()),
+            None => self.args.digest(&self.trigger),
+        };
         let mut original = Original::open(&self.file, self.background.then_some(BACKGROUND_LIMIT))?;
         let before = original.mark().cloned();
         if self.out.is_none() && before.as_ref().is_some_and(|mark| mark.settings == Some(settings)) {
             return Ok(Outcome::DoneBefore);
         }
         let sliced = Sliced::from_ends(&original.ends()?);
-        let (options, _) = self.args.planner(std::slice::from_ref(&self.trigger), &sliced)?;
-        let planned = original.plan(self.args.engine(&sliced), options)?;
+        let (engine, planner) = match scheme {
+            Some((engine, planner)) => (engine.with_settings(&sliced.settings), planner),
+            None => self.options(&sliced)?,
+        };
+        let planned = original.plan(engine, planner)?;
         if let Some(reason) = planned.refusal() {
             return Ok(Outcome::LeftAlone(reason));
         }
         let frames = original.annotate(&planned, settings, self.out.as_deref())?;
         let missed = planned.plan().map_or(0, |plan| plan.missed.len());
         Ok(Outcome::Done { frames, missed, anew: before.is_some() && self.out.is_none() })
+    }
+
+    /// By the command line and what the slicer says.
+    fn options(&self, sliced: &Sliced) -> Result<(engine::Options, planner::Options), LimitError> {
+        let (planner, _) = self.args.planner(std::slice::from_ref(&self.trigger), sliced)?;
+        Ok((self.args.engine(sliced), planner))
     }
 }

@@ -16,6 +16,7 @@ mod messages;
 mod places;
 pub mod planning;
 mod scheme;
+pub mod standing_orders;
 mod watch;
 
 use std::path::PathBuf;

@@ -214,6 +214,12 @@ pub struct Settings {
     /// TAKE-SNAPSHOT and @OCTOLAPSE TAKE-SNAPSHOT.
     #[schemars(extend("x-scope" = "ui"))]
     pub snapshot_gcode: String,
+
+    // Annotated files.
+    /// Puts the frame calls into each G-code file when it is uploaded, so that every frame is met exactly; see
+    /// docs/annotated-files.md. `moonlapse strip` takes them out again.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub annotate_files: bool,
 }
 
 impl Default for Settings {
@@ -266,6 +272,7 @@ impl Default for Settings {
             every_layers: 1,
             height_increment: 1.0,
             snapshot_gcode: String::new(),
+            annotate_files: false,
         }
     }
 }
