@@ -24,6 +24,7 @@ pub mod planning;
 mod requests;
 mod scheme;
 mod shots;
+pub mod standing_orders;
 mod watch;
 
 use std::time::Duration;
