@@ -278,6 +278,7 @@ impl Conductor {
                     current.session = Some(session);
                     current.last_layer = layer;
                 }
+                self.watch_plan(printer);
                 let file = if frames == 0 { String::new() } else { crate::session::Publisher::name(frames) };
                 self.last_frame = LastFrame { count: frames, file };
                 self.misses = 0;
