@@ -58,3 +58,34 @@ async fn a_file_without_any_call_gets_a_frame_in_every_layer() {
         assert!(off <= 0.05, "{}: the head is {off} mm off: {:?}", frame.path.display(), frame.truth);
     }
 }
+
+#[tokio::test]
+async fn a_vase_is_filmed_in_passing_without_any_move_of_ours() {
+    let studio = studio("").await;
+    let since = start_print(&studio, gcode("cylinder_vase.gcode", 99)).await;
+    wait_for_the_end(&studio, &since).await;
+    studio.wait_for_film(0, LIMIT).await.unwrap();
+    let shot = studio.frames().unwrap();
+    for f in &shot {
+        println!("{:?}", f.truth.at_middle);
+    }
+    println!("{}", studio.agent_log());
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_filmed_by_what_the_head_does() {
+    let mut options = StudioOptions::new(AGENT);
+    options.camera.look = Look { width: 640, height: 360, ..Look::default() };
+    let studio = options.start().await.unwrap();
+    studio.rig.preheat(200.0, 0.0).await.unwrap();
+    let since = studio.rig.record();
+    studio.rig.gcode("TIMELAPSE_START").await.unwrap();
+    studio.rig.gcode(&gcode("towers_relative_zhop.gcode", 3)).await.unwrap();
+    studio.rig.settle().await.unwrap();
+    studio.rig.gcode("TIMELAPSE_STOP").await.unwrap();
+    studio.wait_for_film(0, LIMIT).await.unwrap();
+    println!("{:?}", studio.rig.console(&since));
+    println!("{}", studio.agent_log());
+    let shot = studio.frames().unwrap();
+    assert_eq!(shot.len(), 3);
+}

@@ -5,6 +5,7 @@
 
 mod annotator;
 mod connector;
+mod motion;
 mod webcams;
 
 use std::path::PathBuf;
@@ -18,12 +19,15 @@ use tracing::{debug, error, info, trace, warn};
 use url::Url;
 
 use self::connector::{Attached, remote};
+use self::motion::Motion;
 use crate::clock::{Clock, MonoTime};
 use crate::conductor::films::Films;
 use crate::conductor::planning::Downloads;
 use crate::conductor::{Conductor, Order, Workshop};
 use crate::config::{ConfigError, Layer, Merged, Settings, expand_home, merge};
-use crate::moonraker::{Backoff, Body, Endpoint, Inbox, Incoming, KlipperState, Link, Ticket, subscription_status};
+use crate::moonraker::{
+    Backoff, Body, Endpoint, Inbox, Incoming, KlipperState, Link, Ticket, klipper_endpoint, subscription_status,
+};
 use crate::printer::Printer;
 use crate::render::remove_leftovers;
 use crate::session::{Store, StoreError};
@@ -82,6 +86,8 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
         connection: None,
         webcams: Vec::new(),
         snapshot_fixed: false,
+        motion: Motion::default(),
+        klippy_socket: None,
         options,
     };
     let mut keepalive = tokio::time::interval(KEEPALIVE);
@@ -95,6 +101,7 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
                 None => agent.connection = None,
             },
             Some(event) = events.recv() => agent.conductor.handle(event, &agent.printer),
+            Some(stretches) = agent.motion.next() => agent.conductor.moved(stretches, &agent.printer),
             _ = keepalive.tick() => agent.keep_alive(),
         }
         agent.carry_out();
@@ -186,12 +193,17 @@ struct Agent {
     webcams: Vec<Json>,
     /// `snapshoturl` is set in moonraker.conf and overrides the list of webcams.
     snapshot_fixed: bool,
+    /// Klipper's own word on where the head goes, while somebody wants it.
+    motion: Motion,
+    /// Klipper's socket as Moonraker knows it.
+    klippy_socket: Option<PathBuf>,
     options: Options,
 }
 
 impl Agent {
     fn attach(&mut self, new: Attached) {
-        let Attached { link, inbox, info, settings, webcams } = new;
+        let Attached { link, inbox, info, settings, webcams, klippy_socket } = new;
+        self.klippy_socket = klippy_socket;
         let (events, event_queue) = mpsc::channel(CARRIER_QUEUE);
         let (scripts, script_queue) = mpsc::channel(CARRIER_QUEUE);
         tokio::spawn(connector::carry_events(link.clone(), event_queue));
@@ -237,9 +249,10 @@ impl Agent {
                 if let Some(Json::Object(changes)) = first(params)
                     && self.connection.as_ref().is_some_and(|c| c.subscribed)
                 {
-                    let print = changes.contains_key("print_stats");
+                    let relevant = ["print_stats", "virtual_sdcard", "gcode_move"];
+                    let relevant = relevant.iter().any(|object| changes.contains_key(*object));
                     self.printer.apply(changes, received);
-                    if print {
+                    if relevant {
                         self.conductor.follow(&self.printer);
                     }
                 }
@@ -254,7 +267,7 @@ impl Agent {
                 done()
             }
             remote::CONTROL => {
-                self.conductor.control(&params);
+                self.conductor.control(&params, &self.printer);
                 done()
             }
             remote::RENDER => {
@@ -380,10 +393,18 @@ impl Agent {
         self.conductor.set_camera(camera, transform);
     }
 
+    fn klipper(&self) -> Option<Endpoint> {
+        klipper_endpoint(&self.options.endpoint, self.klippy_socket.as_deref())
+    }
+
     /// Sends what the conductor ordered. Without a connection orders are void: the UIs are told the present state when
     /// one is there, and the macros are set up anew.
     fn carry_out(&mut self) {
         for order in self.conductor.take_orders() {
+            if let Order::FollowMotion(wanted) = order {
+                self.motion.follow(wanted.then(|| self.klipper()).flatten());
+                continue;
+            }
             let Some(connection) = &self.connection else { continue };
             let jammed = match order {
                 Order::Ui { .. } if !connection.has_component => false,
@@ -391,6 +412,7 @@ impl Agent {
                     connection.events.try_send(connector::event_params(event, last_frame)).is_err()
                 }
                 Order::Gcode(script) => connection.scripts.try_send(script).is_err(),
+                Order::FollowMotion(_) => false,
             };
             if jammed {
                 warn!("Moonraker is too slow: an order was dropped");

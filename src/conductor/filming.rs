@@ -31,6 +31,9 @@ const SAME_START: Duration = Duration::from_secs(30);
 /// A film that could not be made (the host was switched off, ffmpeg was missing) is tried again this long.
 const FILM_LATER: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// A frame in passing may be exposed so much earlier or later.
+const NEAR: Duration = Duration::from_millis(60);
+
 /// What a print's filming needs to begin.
 #[derive(Debug)]
 pub struct Shoot {
@@ -303,7 +306,12 @@ impl Worker {
             let reason = "no camera: add one to Moonraker, or set snapshoturl in [timelapse]".to_owned();
             return self.missed(session, layer, planned, reason).await;
         };
-        let frame = match camera.capture(standstill.span).await {
+        let frame = if standstill.span.from == standstill.span.until {
+            camera.capture_nearest(standstill.span.from, NEAR).await
+        } else {
+            camera.capture(standstill.span).await
+        };
+        let frame = match frame {
             Ok(frame) => frame,
             Err(miss) => return self.missed(session, layer, planned, miss.to_string()).await,
         };

@@ -5,37 +5,16 @@
 //! before (missed). The macro is told of several frames at once, so that short layers and a slow agent lose none, and
 //! there is less than one script for each.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::places::{Place, places};
+use super::shots::{Report, Shot, State};
 use crate::planner::{Plan, Snapshot};
 
 /// So many frames are armed at once.
 const AHEAD: usize = 4;
 /// When this many of them are left, the next ones are armed.
 const LOW: usize = 1;
-
-/// What became of a frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum State {
-    /// Was over before we came.
-    Before,
-    Planned,
-    Armed,
-    InPlace,
-    Captured,
-    Missed(String),
-}
-
-/// One planned frame.
-#[derive(Clone, Debug)]
-struct Shot {
-    snapshot: Snapshot,
-    state: State,
-    /// It was met in a window; else by the fallback.
-    by_window: bool,
-}
 
 /// The frames of one print.
 #[derive(Clone, Debug)]
@@ -51,25 +30,10 @@ pub(super) struct Live {
     added_s: f64,
 }
 
-/// How a print's frames went.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Report {
-    pub(super) planned: usize,
-    pub(super) captured: usize,
-    pub(super) by_window: usize,
-    pub(super) by_fallback: usize,
-    /// How many for each reason.
-    pub(super) missed: BTreeMap<String, usize>,
-    /// Seconds by the plan of those that were met.
-    pub(super) added_s: f64,
-}
-
 impl Live {
     /// The frames of `plan`; `lifts` when the settings lift the nozzle for its way.
     pub(super) fn new(plan: Plan, lifts: bool) -> Self {
-        let shots = plan.snapshots.into_iter();
-        let shots = shots.map(|snapshot| Shot { snapshot, state: State::Planned, by_window: false });
-        Self { shots: shots.collect(), next: 0, lifts, reset: Some(0), added_s: 0.0 }
+        Self { shots: Shot::of(plan), next: 0, lifts, reset: Some(0), added_s: 0.0 }
     }
 
     /// Begins in the middle of a print: what lies before `position` is over, and layers up to `layer` have their frames.
@@ -155,25 +119,7 @@ impl Live {
 
     /// How it went so far.
     pub(super) fn report(&self) -> Report {
-        let ours = self.shots.iter().filter(|shot| shot.state != State::Before);
-        let mut report = Report { planned: ours.clone().count(), added_s: self.added_s, ..Report::default() };
-        for shot in ours {
-            let met = match &shot.state {
-                State::Captured => {
-                    report.captured += 1;
-                    true
-                }
-                State::InPlace => true,
-                State::Missed(reason) => {
-                    *report.missed.entry(reason.clone()).or_default() += 1;
-                    false
-                }
-                State::Before | State::Planned | State::Armed => false,
-            };
-            report.by_window += usize::from(met && shot.by_window);
-            report.by_fallback += usize::from(met && !shot.by_window);
-        }
-        report
+        Report { added_s: self.added_s, ..Report::of(&self.shots) }
     }
 
     fn shot(&mut self, number: u32) -> Option<&mut Shot> {
@@ -211,4 +157,75 @@ fn write_shot(out: &mut String, number: usize, snapshot: &Snapshot, lifts: bool)
         let _ = write!(out, "({from},{to},{},{},{rise},{x},{y}),", u8::from(retract), u8::from(returns));
     }
     out.push_str(")),");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shots::tests::plan;
+    use super::*;
+
+    fn live() -> Live {
+        Live::new(plan("towers_relative_zhop.gcode"), false)
+    }
+
+    /// The numbers of the frames that Klipper waits for.
+    fn armed(live: &Live) -> Vec<usize> {
+        let shots = live.shots.iter().enumerate();
+        shots.filter(|(_, shot)| shot.state == State::Armed).map(|(at, _)| at + 1).collect()
+    }
+
+    #[test]
+    fn frames_are_armed_a_few_at_a_time_and_less_than_one_script_is_sent_for_each() {
+        let mut live = live();
+        let mut scripts = 0;
+        for number in 1..=20 {
+            if let Some(script) = live.script() {
+                scripts += 1;
+                assert!(armed(&live).contains(&(number as usize)));
+                assert!(script.len() < 6000, "{} bytes", script.len());
+            }
+            assert_eq!(live.script(), None, "the same frames twice");
+            live.in_place(number, None).unwrap();
+            live.captured(number);
+        }
+        assert!(scripts <= 8, "{scripts} scripts for 20 frames");
+        assert_eq!(live.report().captured, 20);
+    }
+
+    #[test]
+    fn after_a_restart_of_klipper_the_same_frames_are_armed_again() {
+        let mut live = live();
+        let first = live.script().unwrap();
+        let before = armed(&live);
+        live.rearm();
+        let again = live.script().unwrap();
+        assert_eq!(armed(&live), before);
+        assert!(first.contains("VARIABLE=done VALUE=0") && !again.contains("VARIABLE=done"));
+    }
+
+    #[test]
+    fn in_the_middle_of_a_print_it_begins_with_the_next_layer_that_has_no_frame() {
+        let mut live = live();
+        let fifth = live.shots[4].snapshot.span.from;
+        live.skip(fifth, 5);
+        let script = live.script().unwrap();
+        assert_eq!(armed(&live)[0], 6, "{script}");
+        assert!(script.contains("VARIABLE=done VALUE=5"));
+        assert_eq!(live.report().planned, 15);
+    }
+
+    #[test]
+    fn a_frame_counts_as_met_by_window_only_inside_one() {
+        let mut live = live();
+        live.script().unwrap();
+        let inside = live.shots[0].snapshot.windows[0].span.from;
+        live.in_place(1, Some(inside)).unwrap();
+        let fallback = live.shots[1].snapshot.fallback.as_ref().unwrap().span.from;
+        live.in_place(2, Some(fallback)).unwrap();
+        live.missed(3, "the layer ended");
+        assert_eq!(live.in_place(99, None), None);
+        let report = live.report();
+        assert_eq!((report.by_window, report.by_fallback, report.missed.len()), (1, 1, 1));
+        assert!(report.added_s > 0.0);
+    }
 }

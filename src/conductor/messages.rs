@@ -78,6 +78,8 @@ pub enum Order {
     },
     /// Run in Klipper, after the scripts ordered before it.
     Gcode(String),
+    /// Tell of every move of the head ([`super::Conductor::moved`]), or no longer.
+    FollowMotion(bool),
 }
 
 /// What does not change while the agent runs.

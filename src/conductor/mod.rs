@@ -13,9 +13,12 @@ mod frame_call;
 mod live;
 mod macros;
 mod messages;
+mod observed;
+mod passing;
 mod places;
 pub mod planning;
 mod scheme;
+mod shots;
 pub mod standing_orders;
 mod watch;
 
@@ -55,6 +58,8 @@ struct Current {
     watch: Watch,
     /// Layer of the last frame before the agent was restarted.
     last_layer: Option<u32>,
+    /// Klipper knows nothing of this print: it lasts from TIMELAPSE_START to TIMELAPSE_STOP.
+    streamed: bool,
 }
 
 /// Decides. See the module's documentation.
@@ -75,6 +80,8 @@ pub struct Conductor {
     latest: Option<SessionId>,
     last_frame: LastFrame,
     misses: u32,
+    /// What the planned frames of the last print cost; for its last line on the console.
+    added_s: f64,
     /// What the camera needs the head to stand still for, s; kept from print to print.
     camera_hold: f64,
     /// This print is not to be filmed any further, by TIMELAPSE_STOP.
@@ -103,6 +110,7 @@ impl Conductor {
             latest: None,
             last_frame: LastFrame::default(),
             misses: 0,
+            added_s: 0.0,
             camera_hold: 0.0,
             stopped: false,
             macros_have: None,
@@ -193,6 +201,7 @@ impl Conductor {
                 && (stats.filename != current.print_file || stats.total_duration + 5.0 < current.total_duration);
             current.total_duration = stats.total_duration;
             let outcome = match stats.state {
+                _ if current.streamed => stats.state.is_active().then_some(Outcome::Interrupted),
                 _ if other => Some(Outcome::Interrupted),
                 PrintState::Printing | PrintState::Paused => None,
                 PrintState::Complete => Some(Outcome::Complete),
@@ -206,6 +215,7 @@ impl Conductor {
         if self.current.is_none() && stats.state.is_active() && self.settings.enabled {
             self.begin(stats, printer);
         }
+        self.read_on(printer);
         self.arm();
     }
 
@@ -261,11 +271,22 @@ impl Conductor {
     }
 
     /// One of the control macros was called.
-    pub fn control(&mut self, params: &Json) {
+    pub fn control(&mut self, params: &Json, printer: &Printer) {
         match params.get("action").and_then(Json::as_str) {
             Some("start") => {
                 self.stopped = false;
-                self.say("Timelapse: this print is filmed");
+                if self.current.is_none() && self.settings.enabled && !printer.print_stats().state.is_active() {
+                    // Somebody streams G-code past Klipper's own file: only they know when the print begins and ends.
+                    self.begin_streamed();
+                    self.say("Timelapse: filming until TIMELAPSE_STOP");
+                } else {
+                    self.say("Timelapse: this print is filmed");
+                    self.rearm();
+                }
+            }
+            Some("stop") if self.current.as_ref().is_some_and(|current| current.streamed) => {
+                self.end_current(Outcome::Complete);
+                self.gcode(macros::clear_stopped());
             }
             Some("stop") => {
                 self.stopped = true;
@@ -321,16 +342,12 @@ impl Conductor {
             Event::FilmingFailed { reason } => self.say(&format!("Timelapse: this print is not filmed: {reason}")),
             Event::Planned { print, outcome } => self.planned(print, outcome, printer),
             Event::FrameTaken { planned, number, file } => {
-                if let (Some(live), Some(frame)) = (self.live(), planned) {
-                    live.captured(frame);
-                }
+                self.frame_ended(planned, None);
                 self.last_frame = LastFrame { count: number, file };
                 self.show_last_frame();
             }
             Event::FrameMissed { planned, reason } => {
-                if let (Some(live), Some(frame)) = (self.live(), planned) {
-                    live.missed(frame, &reason);
-                }
+                self.frame_ended(planned, Some(&reason));
                 self.misses += 1;
                 let event = events::frame_error(&self.last_frame, &reason);
                 self.orders.push(Order::Ui { event: Some(event), last_frame: None });
@@ -359,31 +376,43 @@ impl Conductor {
     }
 
     fn begin(&mut self, stats: PrintStats, printer: &Printer) {
-        let clock = self.workshop.clock;
         let since = Duration::try_from_secs_f64(stats.total_duration).unwrap_or_default();
-        let now = clock.wall();
+        self.begin_filming(stats.filename, stats.total_duration, since);
+        self.watch_anew(printer);
+        if self.settings.mode == Mode::Hyperlapse {
+            self.gcode(macros::hyperlapse_start(self.settings.hyperlapse_cycle));
+        }
+    }
+
+    fn begin_streamed(&mut self) {
+        self.begin_filming(String::new(), 0.0, Duration::ZERO);
+        if let Some(current) = &mut self.current {
+            current.streamed = true;
+            current.watch = Watch::observed();
+        }
+    }
+
+    fn begin_filming(&mut self, print_file: String, total_duration: f64, since: Duration) {
+        let now = self.workshop.clock.wall();
         let shoot = Shoot {
-            print_file: stats.filename.clone(),
+            print_file: print_file.clone(),
             started_at: now.checked_sub(since).unwrap_or(now),
             camera: self.camera.clone(),
             settings: json!(self.settings),
             frame_path: PathBuf::from(&self.settings.frame_path),
         };
         let filming = Filming::begin(shoot, &self.workshop, self.ending.take());
+        self.prints += 1;
         self.current = Some(Current {
-            print_file: stats.filename,
-            total_duration: stats.total_duration,
+            print_file,
+            total_duration,
             filming,
             session: None,
             film_asked: false,
             watch: Watch::Off,
             last_layer: None,
+            streamed: false,
         });
-        self.prints += 1;
-        self.watch_anew(printer);
-        if self.settings.mode == Mode::Hyperlapse {
-            self.gcode(macros::hyperlapse_start(self.settings.hyperlapse_cycle));
-        }
     }
 
     fn end_current(&mut self, outcome: Outcome) {
@@ -406,13 +435,17 @@ impl Conductor {
         info!(session = %session.id, frames, misses, outcome = outcome.as_str(), "session ended");
         if *frames == 0 {
             if *misses == 0 && outcome == Outcome::Complete {
-                self.say("Timelapse: no frames; does the slicer put TIMELAPSE_TAKE_FRAME before each layer?");
+                self.say(if self.settings.mode == Mode::LayerMacro {
+                    "Timelapse: no frames; does the slicer put TIMELAPSE_TAKE_FRAME before each layer?"
+                } else {
+                    "Timelapse: no frames were due in this print"
+                });
             }
             return;
         }
         self.latest = Some(session.id.clone());
-        let missed = if *misses == 0 { String::new() } else { format!(", {misses} missed") };
-        self.say(&format!("Timelapse: {frames} frames{missed}"));
+        let added_s = std::mem::take(&mut self.added_s);
+        self.say(&format!("Timelapse: {}", events::summary(*frames, *misses, added_s)));
         // An interrupted session is one whose end we did not see, as a rule a print that went on without us.
         let whole = matches!(outcome, Outcome::Complete | Outcome::Interrupted);
         if film_asked || (self.settings.autorender && whole) {
@@ -473,7 +506,11 @@ impl Conductor {
 
     fn show_last_frame(&mut self) {
         let event = Some(events::new_frame(&self.last_frame));
-        self.orders.push(Order::Ui { event, last_frame: Some(self.last_frame.to_json()) });
+        let added_s = self.live().map_or(0.0, |live| live.report().added_s);
+        let summary = events::summary(self.last_frame.count, self.misses, added_s);
+        let mut last_frame = self.last_frame.to_json();
+        last_frame["summary"] = summary.into();
+        self.orders.push(Order::Ui { event, last_frame: Some(last_frame) });
     }
 
     fn status(&self) -> String {

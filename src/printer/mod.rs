@@ -4,6 +4,7 @@
 //! views; a field that is missing or of an unexpected type reads as absent, because forks of Klipper differ.
 
 mod print_clock;
+mod trajectory;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 pub use print_clock::PrintClock;
+pub use trajectory::{Passing, Trajectory};
 
 use crate::clock::MonoTime;
 
@@ -175,6 +177,13 @@ impl Printer {
         Some(Temperature { actual, target: self.number(heater, "target").unwrap_or_default() })
     }
 
+    /// Whether somebody has paused the print.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        let paused = self.field("pause_resume", "is_paused").and_then(Json::as_bool);
+        paused == Some(true) || self.print_stats().state == PrintState::Paused
+    }
+
     /// Where the file that is printed lies on Klipper's host, and its size, bytes.
     #[must_use]
     pub fn print_path(&self) -> Option<(PathBuf, u64)> {
@@ -189,6 +198,12 @@ impl Printer {
     #[must_use]
     pub fn file_position(&self) -> Option<u64> {
         self.field("virtual_sdcard", "file_position").and_then(Json::as_u64)
+    }
+
+    /// Print time up to which Klipper has timed the moves that it has read, s; its look-ahead holds a few more.
+    #[must_use]
+    pub fn timed_until(&self) -> Option<f64> {
+        self.number("toolhead", "print_time")
     }
 
     /// Where the head was last sent by G-code, mm, bed mesh and the like left out, and the filament's position, mm.
