@@ -98,7 +98,7 @@ impl Conductor {
             debug!(print, "a plan came too late");
             return;
         }
-        let Planned { plan, calls, switched_off } = match outcome {
+        let Planned { plan, calls, annotated, switched_off } = match outcome {
             Ok(planned) => *planned,
             Err(problem) => {
                 current.watch = Watch::observed();
@@ -113,9 +113,9 @@ impl Conductor {
             self.say("Timelapse: the file says `timelapse: off`; no frames of this print");
             return;
         }
-        if calls > 0 && self.settings.mode == Mode::Auto {
+        if calls > 0 && (annotated || self.settings.mode == Mode::Auto) {
             current.watch = Watch::Calls;
-            info!(calls, "the file brings its own calls; they are used");
+            info!(calls, annotated, "the file brings its own calls; they are used");
             return;
         }
         let (frames, minutes) = (plan.snapshots.len(), plan.totals.added_s / 60.0);
