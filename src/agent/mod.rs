@@ -4,6 +4,7 @@
 //! of a worker, the end. Whatever takes time happens in tasks: connecting ([`connector`]), sending, filming, rendering.
 
 mod annotator;
+mod camera_options;
 mod connector;
 mod motion;
 mod webcams;
@@ -388,9 +389,7 @@ impl Agent {
         let host = Url::parse(host.as_deref().unwrap_or("http://127.0.0.1"));
         let Ok(host) = host else { return };
         let chosen = webcams::choose(&self.webcams, self.conductor.settings(), self.snapshot_fixed, &host);
-        let (camera, transform) =
-            chosen.map_or((None, Default::default()), |(spec, transform)| (Some(spec), transform));
-        self.conductor.set_camera(camera, transform);
+        self.conductor.set_cameras(chosen);
     }
 
     fn klipper(&self) -> Option<Endpoint> {

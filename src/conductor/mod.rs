@@ -4,12 +4,16 @@
 //! workers) and answers with [`Order`]s for Moonraker, which the agent carries out. It holds no connection, so a restart
 //! of Moonraker leaves it as it is, and a test drives it without one.
 //!
-//! Two workers do what takes time: [`filming`] takes and stores the frames of one print in order, [`films`] makes films.
+//! What takes time is done by workers: [`filming`] hands each moment of a print to its cameras, a `lane` takes and stores
+//! the frames of one camera, [`films`] makes films.
 
+mod catch_up;
 mod events;
 pub mod filming;
 pub mod films;
 mod frame_call;
+mod holds;
+mod lane;
 mod live;
 mod macros;
 mod messages;
@@ -17,29 +21,27 @@ mod observed;
 mod passing;
 mod places;
 pub mod planning;
+mod requests;
 mod scheme;
 mod shots;
 pub mod standing_orders;
 mod watch;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use self::events::LastFrame;
-use self::filming::{Due, Filming, Shoot};
-use self::films::Job;
+use self::filming::{Due, Filming, Shoot, Viewpoint};
 use self::frame_call::{FrameCall, counted};
-pub use self::messages::{Event, Order, Transform, Workshop};
+pub use self::messages::{Event, Order, Workshop};
 use self::watch::Watch;
-use crate::camera::CameraSpec;
 use crate::clock::MonoTime;
 use crate::config::{Mode, Settings};
 use crate::printer::{PrintState, PrintStats, Printer};
-use crate::session::{FrameMeta, Outcome, SessionId, SessionSummary};
+use crate::session::{FrameMeta, HYPERLAPSE, LAYERS, Outcome, SessionId, SessionSummary};
 
 /// The hold is rounded up to a multiple of this, s.
 const HOLD_STEP: f64 = 0.02;
@@ -67,10 +69,8 @@ struct Current {
 pub struct Conductor {
     workshop: Workshop,
     settings: Settings,
-    /// As chosen from Moonraker's list; taken at the start of a print.
-    camera: Option<CameraSpec>,
-    /// How the webcam's picture is to be turned and mirrored, where the settings do not say it.
-    transform: Transform,
+    /// As chosen from Moonraker's list, the main one first; taken at the start of a print.
+    cameras: Vec<Viewpoint>,
     current: Option<Current>,
     /// How many prints were begun, to tell a late plan from the present one.
     prints: u64,
@@ -102,8 +102,7 @@ impl Conductor {
         Self {
             workshop,
             settings,
-            camera: None,
-            transform: Transform::default(),
+            cameras: Vec::new(),
             current: None,
             prints: 0,
             ending: None,
@@ -147,8 +146,7 @@ impl Conductor {
         if settings == self.settings {
             return;
         }
-        let hyperlapse = |s: &Settings| (s.enabled && s.mode == Mode::Hyperlapse).then_some(s.hyperlapse_cycle);
-        let (before, after) = (hyperlapse(&self.settings), hyperlapse(&settings));
+        let (before, after) = (self.settings.hyperlapse(), settings.hyperlapse());
         let before_all = std::mem::replace(&mut self.settings, settings);
         info!(enabled = self.settings.enabled, mode = ?self.settings.mode, parkhead = self.settings.parkhead, "settings changed");
         if before != after && self.current.is_some() {
@@ -161,16 +159,16 @@ impl Conductor {
         }
     }
 
-    /// The camera to film with, from the next print on.
-    pub fn set_camera(&mut self, camera: Option<CameraSpec>, transform: Transform) {
-        if camera != self.camera {
-            match &camera {
-                Some(camera) => info!(camera = camera.name, "camera chosen"),
-                None => warn!("no camera: add one in Mainsail or Fluidd, or set snapshoturl in [timelapse]"),
+    /// The cameras to film with, from the next print on; the main one first.
+    pub fn set_cameras(&mut self, cameras: Vec<Viewpoint>) {
+        if cameras != self.cameras {
+            let names: Vec<&str> = cameras.iter().map(|camera| camera.spec.name.as_str()).collect();
+            match names.is_empty() {
+                false => info!(cameras = names.join(", "), "cameras chosen"),
+                true => warn!("no camera: add one in Mainsail or Fluidd, or set snapshoturl in [timelapse]"),
             }
         }
-        self.camera = camera;
-        self.transform = transform;
+        self.cameras = cameras;
     }
 
     /// Klipper is ready, and its full state is known.
@@ -250,7 +248,8 @@ impl Conductor {
             ..FrameMeta::default()
         };
         let standstill = call.standstill(printer.clock(), received);
-        let taken = current.filming.frame(Due { standstill, meta, planned: call.frame });
+        let track = if call.hyperlapse { HYPERLAPSE } else { LAYERS };
+        let taken = current.filming.frame(Due { standstill, track, meta, planned: call.frame });
         if let (Err(reason), Some(frame), Watch::Live(live)) = (taken, call.frame, &mut current.watch) {
             live.missed(frame, reason);
         }
@@ -268,61 +267,6 @@ impl Conductor {
         }
         current.filming.skipped(layer, reason.to_owned());
         self.arm();
-    }
-
-    /// One of the control macros was called.
-    pub fn control(&mut self, params: &Json, printer: &Printer) {
-        match params.get("action").and_then(Json::as_str) {
-            Some("start") => {
-                self.stopped = false;
-                if self.current.is_none() && self.settings.enabled && !printer.print_stats().state.is_active() {
-                    // Somebody streams G-code past Klipper's own file: only they know when the print begins and ends.
-                    self.begin_streamed();
-                    self.say("Timelapse: filming until TIMELAPSE_STOP");
-                } else {
-                    self.say("Timelapse: this print is filmed");
-                    self.rearm();
-                }
-            }
-            Some("stop") if self.current.as_ref().is_some_and(|current| current.streamed) => {
-                self.end_current(Outcome::Complete);
-                self.gcode(macros::clear_stopped());
-            }
-            Some("stop") => {
-                self.stopped = true;
-                self.say("Timelapse: no more frames of this print; the film is made at its end");
-            }
-            Some("status") => {
-                let status = self.status();
-                self.say(&status);
-            }
-            other => warn!(?other, "a macro asked for something unknown; are the macros of another version?"),
-        }
-    }
-
-    /// Somebody wants a film now: of the current print at its end when a macro asks (`at_end`), else of the frames so far.
-    ///
-    /// # Errors
-    ///
-    /// A sentence for whoever asked.
-    pub fn render(&mut self, at_end: bool) -> Result<Json, String> {
-        if let Some(current) = &mut self.current
-            && at_end
-        {
-            current.film_asked = true;
-            info!("a film will be made when the print ends");
-            return Ok(json!({"status": "queued"}));
-        }
-        self.make(true, false)
-    }
-
-    /// Somebody wants the frames as a zip.
-    ///
-    /// # Errors
-    ///
-    /// A sentence for whoever asked.
-    pub fn save_frames(&mut self) -> Result<Json, String> {
-        self.make(false, true)
     }
 
     /// Something that a worker reports.
@@ -379,8 +323,8 @@ impl Conductor {
         let since = Duration::try_from_secs_f64(stats.total_duration).unwrap_or_default();
         self.begin_filming(stats.filename, stats.total_duration, since);
         self.watch_anew(printer);
-        if self.settings.mode == Mode::Hyperlapse {
-            self.gcode(macros::hyperlapse_start(self.settings.hyperlapse_cycle));
+        if let Some(cycle_s) = self.settings.hyperlapse() {
+            self.gcode(macros::hyperlapse_start(cycle_s));
         }
     }
 
@@ -397,9 +341,8 @@ impl Conductor {
         let shoot = Shoot {
             print_file: print_file.clone(),
             started_at: now.checked_sub(since).unwrap_or(now),
-            camera: self.camera.clone(),
-            settings: json!(self.settings),
-            frame_path: PathBuf::from(&self.settings.frame_path),
+            cameras: self.cameras.clone(),
+            settings: self.settings.clone(),
         };
         let filming = Filming::begin(shoot, &self.workshop, self.ending.take());
         self.prints += 1;
@@ -418,7 +361,7 @@ impl Conductor {
     fn end_current(&mut self, outcome: Outcome) {
         let Some(current) = self.current.take() else { return };
         info!(print_file = current.print_file, outcome = outcome.as_str(), "print ended");
-        if self.settings.mode == Mode::Hyperlapse {
+        if self.settings.hyperlapse().is_some() {
             self.gcode(macros::hyperlapse_stop());
         }
         if self.stopped {
@@ -466,25 +409,7 @@ impl Conductor {
         // With a print under way its own session is kept open; see `Filming::begin` for the others.
         let ended = (!stats.state.is_active())
             .then(|| (stats.state == PrintState::Complete).then_some(stats.filename).filter(|file| !file.is_empty()));
-        self.ending = Some(filming::catch_up(&self.workshop, ended));
-    }
-
-    fn make(&mut self, film: bool, archive: bool) -> Result<Json, String> {
-        let session = self.current.as_ref().and_then(|c| c.session.clone()).or_else(|| self.latest.clone());
-        let Some(session) = session else {
-            return Err("there are no frames yet; `moonlapse sessions` lists the earlier prints".to_owned());
-        };
-        self.queue(session.clone(), film, archive)?;
-        Ok(json!({"status": "started", "session": session.as_str()}))
-    }
-
-    fn queue(&self, session: SessionId, film: bool, archive: bool) -> Result<(), String> {
-        let mut settings = self.settings.clone();
-        if settings.rotation == 0 && !settings.flip_x && !settings.flip_y {
-            let Transform { rotation, flip_x, flip_y } = self.transform;
-            (settings.rotation, settings.flip_x, settings.flip_y) = (rotation, flip_x, flip_y);
-        }
-        self.workshop.films.make(Job { session, film, archive, settings }).map_err(|busy| busy.to_string())
+        self.ending = Some(catch_up::catch_up(&self.workshop, ended));
     }
 
     /// Brings the macros up to date, where they are not: no script is sent for nothing.
@@ -511,21 +436,6 @@ impl Conductor {
         let mut last_frame = self.last_frame.to_json();
         last_frame["summary"] = summary.into();
         self.orders.push(Order::Ui { event, last_frame: Some(last_frame) });
-    }
-
-    fn status(&self) -> String {
-        let Self { settings, last_frame, misses, .. } = self;
-        match &self.current {
-            _ if !settings.enabled => "Timelapse: switched off".to_owned(),
-            None => "Timelapse: waiting for a print".to_owned(),
-            Some(current) => format!(
-                "Timelapse: {} {}; {} frames, {misses} missed; camera {}",
-                if self.stopped { "stopped for" } else { "filming" },
-                current.print_file,
-                last_frame.count,
-                self.camera.as_ref().map_or("none", |c| c.name.as_str()),
-            ),
-        }
     }
 
     fn say(&mut self, text: &str) {

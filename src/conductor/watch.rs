@@ -17,7 +17,7 @@ use crate::config::{Mode, Settings};
 use crate::moonraker::Stretch;
 use crate::planner;
 use crate::printer::Printer;
-use crate::session::FrameMeta;
+use crate::session::{FrameMeta, LAYERS};
 
 /// Who says when a frame is due.
 #[derive(Debug)]
@@ -206,7 +206,7 @@ impl Conductor {
                 ..FrameMeta::default()
             };
             let standstill = Standstill { span: Span { from: at, until: at }, call_delay: 0.0 };
-            if let Err(reason) = filming.frame(Due { standstill, meta, planned: Some(frame.number) }) {
+            if let Err(reason) = filming.frame(Due { standstill, track: LAYERS, meta, planned: Some(frame.number) }) {
                 passing.ended(frame.number, Some(reason));
             }
         }
