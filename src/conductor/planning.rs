@@ -56,7 +56,7 @@ pub struct Planned {
     pub plan: Plan,
     /// How often it asks for a frame itself.
     pub calls: u32,
-    /// We have put these calls in.
+    /// Its calls were put into it by us, at planned places.
     pub annotated: bool,
     /// It says `; timelapse: off`.
     pub switched_off: bool,
@@ -123,7 +123,6 @@ async fn read(
 
 fn plan(path: &Path, scheme: Scheme) -> io::Result<Planned> {
     let mut file = File::open(path)?;
-    let annotated = read_mark(&file)?.is_some();
     let slicer = SlicerSettings::from_file(&mut file)?;
     file.seek(SeekFrom::Start(0))?;
     let mut engine = Engine::new(scheme.engine.with_settings(&slicer));
@@ -137,7 +136,9 @@ fn plan(path: &Path, scheme: Scheme) -> io::Result<Planned> {
     let plan = planner.finish(&engine).into_iter().next();
     let plan = plan.ok_or_else(|| io::Error::other("the planner was given no track"))?;
     let calls = plan.issues.iter().find_map(|i| if let Issue::OwnCalls { calls } = i { Some(*calls) } else { None });
-    Ok(Planned { calls: calls.unwrap_or(0), annotated, plan, switched_off })
+    file.seek(SeekFrom::Start(0))?;
+    let annotated = read_mark(&mut file)?.is_some();
+    Ok(Planned { calls: calls.unwrap_or(0), plan, annotated, switched_off })
 }
 
 /// A file that is removed when nobody reads it any more.

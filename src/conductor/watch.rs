@@ -113,14 +113,16 @@ impl Conductor {
             self.say("Timelapse: the file says `timelapse: off`; no frames of this print");
             return;
         }
-        if calls > 0 && (annotated || self.settings.mode == Mode::Auto) {
+        // Calls for frames in passing only mark their points: the instants are found by what Klipper tells.
+        let in_passing = plan.mode == planner::Mode::ZeroMotion;
+        if calls > 0 && (self.settings.mode == Mode::Auto || annotated) && !(annotated && in_passing) {
             current.watch = Watch::Calls;
             info!(calls, annotated, "the file brings its own calls; they are used");
             return;
         }
         let (frames, minutes) = (plan.snapshots.len(), plan.totals.added_s / 60.0);
         let (position, layer) = (printer.file_position().unwrap_or(0), current.last_layer.unwrap_or(0));
-        if plan.mode == planner::Mode::ZeroMotion {
+        if in_passing {
             current.watch = Watch::InPassing(InPassing::new(plan, position, layer));
             self.orders.push(Order::FollowMotion(true));
             self.say(&format!("Timelapse: {frames} frames planned, in passing"));

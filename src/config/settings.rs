@@ -217,13 +217,6 @@ pub struct Settings {
     /// TAKE-SNAPSHOT and @OCTOLAPSE TAKE-SNAPSHOT.
     #[schemars(extend("x-scope" = "ui"))]
     pub snapshot_gcode: String,
-
-    // Annotated files.
-    /// Puts the frame calls into each G-code file when it is uploaded, so that every frame is met exactly; see
-    /// docs/annotated-files.md. `moonlapse strip` takes them out again.
-    #[schemars(extend("x-scope" = "ui"))]
-    pub annotate_files: bool,
-
     // Cameras beside the main one.
     /// More webcams to film with, by name or uid, separated by commas or one a line; `all` takes every enabled one. Each
     /// has its own film. The main one stays `camera`.
@@ -240,6 +233,12 @@ pub struct Settings {
     /// After this many frames in a row that a camera did not give, a line on the console says so; 0 never does.
     #[schemars(range(min = 0, max = 10000), extend("x-scope" = "ui"))]
     pub camera_gone_after: u32,
+
+    // Annotated files.
+    /// Puts the frame calls into each G-code file when it is uploaded, so that every frame is met exactly; see
+    /// docs/annotated-files.md. `moonlapse strip` takes them out again.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub annotate_files: bool,
 }
 
 impl Settings {
@@ -302,11 +301,11 @@ impl Default for Settings {
             height_increment: 1.0,
             hyperlapse_beside: false,
             snapshot_gcode: String::new(),
-            annotate_files: false,
             cameras: String::new(),
             hold_camera: String::new(),
             camera_options: String::new(),
             camera_gone_after: 3,
+            annotate_files: false,
         }
     }
 }
