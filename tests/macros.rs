@@ -72,6 +72,28 @@ async fn a_frame_parks_holds_still_and_leaves_no_trace() {
 }
 
 #[tokio::test]
+async fn the_calls_of_an_annotated_file_are_passed_over_where_frames_are_taken_by_time() {
+    let rig = rig().start().await.unwrap();
+    rig.gcode(READY_TO_PRINT).await.unwrap();
+    rig.gcode(&format!("{SETUP} CALLS=False BY_TIME=True")).await.unwrap();
+    let since = rig.record();
+    let from = rig.machine().path(0).len();
+    let call = "TIMELAPSE_TAKE_FRAME FRAME=3 LAYER=3 X=50 Y=- RETRACT=1 RETURN=1 ; moonlapse";
+    rig.gcode(&format!("{call}\n{call}\nM400")).await.unwrap();
+    caught_up(&rig).await;
+    assert_eq!(rig.machine().path(from).len(), 0, "the machine moved");
+    let said = rig.console(&since);
+    assert_eq!(said.iter().filter(|line| line.contains("this print is filmed by time")).count(), 1, "{said:?}");
+
+    rig.gcode("_SET_TIMELAPSE_SETUP BY_TIME=False").await.unwrap();
+    rig.gcode(&format!("{call}\nM400")).await.unwrap();
+    caught_up(&rig).await;
+    let path = rig.machine().path(from);
+    assert!(path.iter().any(|p| (p.x - 50.0).abs() < 0.05), "the head did not park");
+    assert!(path.iter().all(|p| (p.y - 90.0).abs() < 0.05), "y was to stay");
+}
+
+#[tokio::test]
 async fn where_no_frame_can_be_taken_the_macro_says_so_once_and_does_nothing() {
     let rig = rig()
         .printer_section("[gcode_macro WEDGE]\nvariable_a: 0\ngcode:\n  TIMELAPSE_TAKE_FRAME")
