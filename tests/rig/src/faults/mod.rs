@@ -190,9 +190,10 @@ pub async fn run_row(agent: &Path, way: Way, fault: Fault, phases: &[Phase]) -> 
 async fn run_until_failure(agent: &Path, way: Way, fault: Fault, phases: &[Phase]) -> Vec<Verdict> {
     let job = match fault {
         Fault::ExcludeObject => Ok(Job::labelled_squares(way, 10, 14)),
-        // A restart of Moonraker takes some layers.
-        Fault::MoonrakerRestart => Job::towers(way, 16),
-        _ => Job::towers(way, 7),
+        // Each of these takes more than a layer.
+        Fault::MoonrakerRestart | Fault::CameraLoss => Job::towers(way, 18),
+        Fault::Cancel | Fault::KlipperRestart => Job::towers(way, 4),
+        Fault::Pause | Fault::FilamentChange | Fault::AgentKill => Job::towers(way, 12),
     };
     let stage = match job {
         Ok(job) => Stage::start(agent, way, job).await,

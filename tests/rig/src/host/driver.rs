@@ -24,6 +24,12 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// The number of the first state of the print that belongs to it.
+    #[must_use]
+    pub fn states_from(&self) -> usize {
+        self.states_from
+    }
+
     /// The number of the first line of the console that belongs to it.
     #[must_use]
     pub fn console_from(&self) -> usize {
