@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Dict
 
 from ...common import RequestType, TransportType
-from . import cameras, folders, schema
+from . import cameras, folders, history, schema
 from .agent import AgentLink
 from .settings import Settings, read_conf
 from .store import Store
@@ -35,6 +35,7 @@ class Timelapse:
         self._agent = AgentLink(server, self._all_settings)
         self._last_frame: Dict[str, Any] = {"framecount": 0, "lastframefile": ""}
         self._rendering = False
+        self._history = history.Note(server)
 
         register = server.register_endpoint
         register(
@@ -90,6 +91,9 @@ class Timelapse:
             raise self._server.error("'event' must be an object or null.")
         if last_frame is not None:
             self._last_frame = self._checked_last_frame(last_frame)
+            summary = last_frame.get("summary")
+            if isinstance(summary, str):
+                self._history.write(summary)
         if event is not None:
             self._relay(event)
         return "ok"

@@ -3,6 +3,7 @@
 //! One loop owns the [`Conductor`] and the [`Printer`] and handles one thing at a time: a message of Moonraker, a report
 //! of a worker, the end. Whatever takes time happens in tasks: connecting ([`connector`]), sending, filming, rendering.
 
+mod camera_options;
 mod connector;
 mod motion;
 mod webcams;
@@ -257,7 +258,7 @@ impl Agent {
                 done()
             }
             remote::CONTROL => {
-                self.conductor.control(&params);
+                self.conductor.control(&params, &self.printer);
                 done()
             }
             remote::RENDER => {
@@ -366,9 +367,7 @@ impl Agent {
         let host = Url::parse(host.as_deref().unwrap_or("http://127.0.0.1"));
         let Ok(host) = host else { return };
         let chosen = webcams::choose(&self.webcams, self.conductor.settings(), self.snapshot_fixed, &host);
-        let (camera, transform) =
-            chosen.map_or((None, Default::default()), |(spec, transform)| (Some(spec), transform));
-        self.conductor.set_camera(camera, transform);
+        self.conductor.set_cameras(chosen);
     }
 
     fn klipper(&self) -> Option<Endpoint> {

@@ -9,6 +9,7 @@
 //! * `stream`: holds an MJPEG stream open.
 //! * `snapshot`: the fallback, one request per frame.
 //! * `exposure`: when was a frame exposed.
+//! * `follow`: every frame as it comes.
 //! * `reel`: the newest frames of a stream.
 //! * `multipart`, `jpeg`: walkers over what servers send.
 //! * `address`: where a webcam of Moonraker's list really is.
@@ -16,6 +17,7 @@
 mod address;
 mod error;
 mod exposure;
+mod follow;
 mod http;
 pub(crate) mod jpeg;
 pub mod multipart;
@@ -35,6 +37,7 @@ use url::Url;
 pub use address::{BadUrl, resolve};
 pub use error::Miss;
 pub use exposure::Freshness;
+pub use follow::Seen;
 pub use jpeg::{JpegFlaw, JpegInfo};
 
 use crate::clock::{Clock, MonoTime};

@@ -91,6 +91,17 @@ pub(super) async fn capture_nearest(
     Err(Miss::NoneNear { camera: shared.spec.name.clone(), within, nearest })
 }
 
+/// The picture that the server gives now, of whatever time.
+pub(super) async fn next(shared: &Shared, client: &reqwest::Client) -> Result<Frame, Miss> {
+    let url = shared.spec.snapshot_url.as_ref().ok_or_else(|| Miss::NoUrl { camera: shared.spec.name.clone() })?;
+    let slow = || Miss::Unreachable {
+        camera: shared.spec.name.clone(),
+        url: super::address::printable(url),
+        detail: format!("no picture within {} s", PATIENCE.as_secs()),
+    };
+    tokio::time::timeout(PATIENCE, fetch(shared, client, url)).await.unwrap_or_else(|_| Err(slow()))
+}
+
 fn note(shared: &Shared, frame: &Frame) {
     shared.update(|state| {
         state.facts.connected = true;

@@ -96,14 +96,3 @@ pub struct Workshop {
     /// The time.
     pub clock: Clock,
 }
-
-/// How a webcam's picture is shown, as Moonraker's list of webcams has it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Transform {
-    /// Clockwise, degrees.
-    pub rotation: u32,
-    /// Left to right.
-    pub flip_x: bool,
-    /// Top to bottom.
-    pub flip_y: bool,
-}

@@ -78,10 +78,10 @@ pub(super) fn start(request: Request, workshop: &Workshop) -> AbortOnDropHandle<
         let begun = clock.monotonic();
         let outcome = read(&name, local, scheme, &downloads).await;
         match &outcome {
-            Ok(planned) => {
-                info!(file = name, frames = planned.plan.snapshots.len(), layers = planned.plan.totals.layers,
-                calls = planned.calls, mode = %planned.plan.mode, added_s = planned.plan.totals.added_s.round(),
-                took_ms = clock.monotonic().secs_since(begun) * 1000.0, "planned")
+            Ok(Planned { plan, calls, .. }) => {
+                let took_ms = (clock.monotonic().secs_since(begun) * 1000.0).round();
+                info!(file = name, frames = plan.snapshots.len(), layers = plan.totals.layers, calls, mode = %plan.mode,
+                    added_s = plan.totals.added_s.round(), took_ms, "planned");
             }
             Err(problem) => debug!(file = name, error = %problem, "not planned"),
         }

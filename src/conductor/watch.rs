@@ -17,7 +17,7 @@ use crate::config::{Mode, Settings};
 use crate::moonraker::Stretch;
 use crate::planner;
 use crate::printer::Printer;
-use crate::session::FrameMeta;
+use crate::session::{FrameMeta, LAYERS};
 
 /// Who says when a frame is due.
 #[derive(Debug)]
@@ -34,6 +34,13 @@ pub(super) enum Watch {
     InPassing(InPassing),
     /// We, by what the head does, as the file cannot be read.
     Observed(Box<Observer>),
+}
+
+impl Watch {
+    /// By what the head does.
+    pub(super) fn observed() -> Self {
+        Self::Observed(Box::new(Observer::new()))
+    }
 }
 
 /// The settings that a plan depends on.
@@ -63,7 +70,7 @@ pub(super) fn shape(settings: &Settings) -> Settings {
 impl Conductor {
     /// Begins with this print, or once more when the settings have changed.
     pub(super) fn watch_anew(&mut self, printer: &Printer) {
-        let Some(current) = &mut self.current else { return };
+        let Some(current) = self.current.as_mut().filter(|current| !current.streamed) else { return };
         let before = std::mem::replace(&mut current.watch, Watch::Calls);
         if !self.settings.enabled {
             current.watch = Watch::Off;
@@ -94,7 +101,7 @@ impl Conductor {
         let Planned { plan, calls, switched_off } = match outcome {
             Ok(planned) => *planned,
             Err(problem) => {
-                current.watch = Watch::Observed(Box::new(Observer::new()));
+                current.watch = Watch::observed();
                 warn!(error = problem, "layers are told by what the head does");
                 self.say(&format!("Timelapse: frames when the head begins a layer: {problem}"));
                 return;
@@ -199,7 +206,7 @@ impl Conductor {
                 ..FrameMeta::default()
             };
             let standstill = Standstill { span: Span { from: at, until: at }, call_delay: 0.0 };
-            if let Err(reason) = filming.frame(Due { standstill, meta, planned: Some(frame.number) }) {
+            if let Err(reason) = filming.frame(Due { standstill, track: LAYERS, meta, planned: Some(frame.number) }) {
                 passing.ended(frame.number, Some(reason));
             }
         }
@@ -225,6 +232,7 @@ impl Conductor {
         };
         let Report { planned, captured, by_window, by_fallback, missed, added_s } = report;
         info!(planned, captured, by_window, by_fallback, ?missed, added_s = added_s.round(), "planned frames");
+        self.added_s = added_s;
         self.unwatch(watch);
     }
 
