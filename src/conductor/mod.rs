@@ -181,7 +181,7 @@ impl Conductor {
         self.set_up_macros(printer);
         self.catch_up(printer);
         self.follow(printer);
-        self.rearm();
+        self.rearm(printer);
     }
 
     /// Klipper stopped: an error, an emergency stop or a restart. A print that was under way is over.

@@ -159,9 +159,9 @@ impl Conductor {
     }
 
     /// Klipper or the connection to it is new: what it was told is void.
-    pub(super) fn rearm(&mut self) {
+    pub(super) fn rearm(&mut self, printer: &Printer) {
         match &mut self.current {
-            Some(Current { watch: Watch::Live(live), .. }) => live.rearm(),
+            Some(Current { watch: Watch::Live(live), .. }) => live.rearm(printer.file_position().unwrap_or(0)),
             Some(Current { watch: Watch::InPassing(_), .. }) => self.orders.push(Order::FollowMotion(true)),
             _ => {}
         }
