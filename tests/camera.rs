@@ -29,6 +29,7 @@ fn spec(camera: &rig::Camera) -> CameraSpec {
         stream_url: Some(resolve(&camera.stream_url(), &host).unwrap()),
         snapshot_url: Some(resolve(&camera.snapshot_url(), &host).unwrap()),
         latency: Duration::from_millis(50),
+        measured: None,
     }
 }
 

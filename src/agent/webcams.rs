@@ -92,7 +92,7 @@ impl<'a> Chooser<'a> {
     fn by_address(&self) -> Option<Viewpoint> {
         let url = self.resolved(&self.settings.snapshoturl)?;
         let (name, latency) = ("snapshoturl".to_owned(), self.latency);
-        let spec = CameraSpec { name, stream_url: None, snapshot_url: Some(url), latency };
+        let spec = CameraSpec { name, stream_url: None, snapshot_url: Some(url), latency, measured: None };
         Some(Viewpoint { spec, uid: None, view: View::default(), leads: false })
     }
 
@@ -113,6 +113,7 @@ impl<'a> Chooser<'a> {
                 stream_url: self.resolved(text(webcam, "stream_url")),
                 snapshot_url: self.resolved(text(webcam, "snapshot_url")),
                 latency,
+                measured: None,
             },
             uid: Some(text(webcam, "uid").to_owned()).filter(|uid| !uid.is_empty()),
             view,

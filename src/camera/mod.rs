@@ -29,6 +29,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::SignedDuration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -62,6 +63,20 @@ pub struct CameraSpec {
     pub snapshot_url: Option<Url>,
     /// From exposure to arrival, where the server tells no times.
     pub latency: Duration,
+    /// What calibration found; wins over `latency`.
+    pub measured: Option<Measured>,
+}
+
+/// Where the exposure of a frame lies, as calibration measured it: before the arrival of a frame of a stream, before the
+/// request of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// No exposure begins longer before.
+    pub begins: SignedDuration,
+    /// None ends less long before; negative for a snapshot that the server takes after the request.
+    pub ends: SignedDuration,
+    /// The server's timestamps do not agree with its pictures, and are not to be used.
+    pub stamps_are_wrong: bool,
 }
 
 /// From when until when.
@@ -78,6 +93,12 @@ impl Span {
     #[must_use]
     pub fn contains(&self, inner: Span) -> bool {
         self.from <= inner.from && inner.until <= self.until
+    }
+
+    /// The instant halfway.
+    #[must_use]
+    pub fn middle(&self) -> MonoTime {
+        self.from.offset(self.until.secs_since(self.from) / 2.0)
     }
 
     fn length(self) -> Duration {

@@ -4,11 +4,13 @@
 //! views; a field that is missing or of an unexpected type reads as absent, because forks of Klipper differ.
 
 mod print_clock;
+mod travel;
 
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 pub use print_clock::PrintClock;
+pub use travel::Travel;
 
 use crate::clock::MonoTime;
 
