@@ -238,7 +238,7 @@ fn beat(curve: &[Sample]) -> (f64, f64) {
     // A frame that was dropped leaves a gap of several intervals, which is no jitter.
     let mut off: Vec<f64> = gaps.iter().map(|gap| (gap - (gap / interval).round().max(1.0) * interval).abs()).collect();
     off.sort_by(f64::total_cmp);
-    (interval, off.get(off.len() * 95 / 100).copied().unwrap_or_default())
+    (interval, off.get(off.len() * 9 / 10).copied().unwrap_or_default().min(interval))
 }
 
 #[cfg(test)]

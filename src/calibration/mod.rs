@@ -19,13 +19,14 @@
 //! * [`measure`]: the arithmetic. Pure.
 //! * [`Tour`]: the moves. Pure.
 //! * [`permission`]: whether the head may move. Pure.
-//! * [`Timing`]: the result.
+//! * [`Timing`]: the result; [`keep`] and [`known`]: the store's copy of it.
 
 mod crossing;
 mod estimate;
 mod look;
 mod permit;
 mod picture;
+mod record;
 mod timing;
 mod tour;
 mod watch;
@@ -34,6 +35,7 @@ pub use estimate::{Trouble, measure};
 pub use look::Look;
 pub use permit::{Refusal, permission};
 pub use picture::Thumb;
+pub use record::{keep, known};
 pub use timing::{Stamps, Timing};
 pub use tour::{Place, Stand, Step, Tour};
 pub use watch::Watch;

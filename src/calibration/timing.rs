@@ -38,12 +38,13 @@ pub struct Stamps {
 }
 
 impl Timing {
-    /// What the camera is to work with.
+    /// What the camera is to work with. Its exposures end when they did here, but may begin earlier: in the dark a camera
+    /// exposes for longer, up to an interval.
     #[must_use]
     pub fn measured(&self) -> Measured {
         let sure = self.jitter_s / 2.0 + MARGIN / 2.0;
         let ends = self.latency_s - sure;
-        let begins = self.latency_s + self.exposure_s + sure;
+        let begins = self.latency_s + self.interval_s + sure;
         let signed = |secs: f64| SignedDuration::try_from_secs_f64(secs).unwrap_or_default();
         let stamps_are_wrong = self.stamps.is_some_and(|stamps| !stamps.right);
         Measured { begins: signed(begins), ends: signed(ends), stamps_are_wrong }
@@ -52,6 +53,7 @@ impl Timing {
     /// How long the head must stand still for a frame, s: whatever its phase, one whole exposure falls into it.
     #[must_use]
     pub fn hold_s(&self) -> f64 {
-        self.exposure_s + self.jitter_s + MARGIN + self.interval_s
+        let Measured { begins, ends, .. } = self.measured();
+        (begins - ends).as_secs_f64() + self.interval_s
     }
 }
