@@ -29,7 +29,6 @@ fn spec(camera: &rig::Camera) -> CameraSpec {
         stream_url: Some(resolve(&camera.stream_url(), &host).unwrap()),
         snapshot_url: Some(resolve(&camera.snapshot_url(), &host).unwrap()),
         latency: Duration::from_millis(50),
-        measured: None,
     }
 }
 
@@ -154,6 +153,18 @@ async fn a_late_request_is_served_from_the_past() {
     let long_ago = span(still.from.as_secs_f64() - 100.0, still.from.as_secs_f64() - 99.9);
     assert_eq!(camera.capture(long_ago).await, Err(Miss::TooLate { camera: "rig".into() }));
     drop(server);
+}
+
+#[tokio::test]
+async fn the_frame_nearest_to_an_instant_is_found_before_and_after_it() {
+    let (_server, camera) = still_camera(config()).await;
+    let ahead = at(rig::monotonic() + 0.3);
+    let first = camera.capture_nearest(ahead, Duration::from_millis(40)).await.unwrap();
+    // Half a frame interval, and the uncertainty of the bounds.
+    assert!(first.exposed.middle().secs_since(ahead).abs() <= 0.04);
+    assert_eq!(camera.capture_nearest(ahead, Duration::from_millis(40)).await.unwrap(), first);
+    let miss = camera.capture_nearest(at(rig::monotonic() - 100.0), Duration::from_millis(40)).await.unwrap_err();
+    assert!(matches!(miss, Miss::NoneNear { .. }), "{miss}");
 }
 
 #[tokio::test]

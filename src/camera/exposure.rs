@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::clock::MonoTime;
 
-use super::{Measured, Span};
+use super::Span;
 
 /// Assumed until the stream has shown its own.
 pub(super) const DEFAULT_INTERVAL: f64 = 1.0 / 30.0;
@@ -74,8 +74,6 @@ pub enum Freshness {
     Proven,
     /// By the server's timestamps, whose clock was compared with ours over the network.
     Compared,
-    /// By arrival and what calibration measured.
-    Calibrated,
     /// By arrival and the camera's assumed latency.
     Assumed,
 }
@@ -85,8 +83,6 @@ pub enum Freshness {
 pub(super) struct Exposures {
     /// Exposure to arrival where nothing is said.
     assumed_latency: f64,
-    /// Where the exposure lies, before the arrival.
-    measured: Option<Measured>,
     /// The server runs on this host, so its monotonic clock is ours.
     same_host: bool,
     /// Recent times of frames, on one clock.
@@ -104,7 +100,6 @@ impl Exposures {
         let assumed_latency = assumed_latency.as_secs_f64();
         Self {
             assumed_latency,
-            measured: None,
             same_host,
             times: VecDeque::new(),
             offsets: VecDeque::new(),
@@ -112,25 +107,6 @@ impl Exposures {
             readout: 0.0,
             latency: assumed_latency,
         }
-    }
-
-    /// Goes by what calibration measured where the server tells no times, or wrong ones.
-    pub(super) fn calibrated(mut self, measured: Option<Measured>) -> Self {
-        if let Some(measured) = measured {
-            self.latency = measured.begins.as_secs_f64().max(0.0);
-        }
-        self.measured = measured;
-        self
-    }
-
-    /// What the head must stand still for, s, whatever its phase: the span in which an exposure may lie, the wait for it
-    /// to begin, and the readout.
-    pub(super) fn hold(&self, freshness: Freshness) -> f64 {
-        let spread = match self.measured {
-            Some(measured) if freshness == Freshness::Calibrated => (measured.begins - measured.ends).as_secs_f64(),
-            _ => self.longest_exposure() + self.readout(),
-        };
-        spread + self.interval()
     }
 
     /// The median time between frames, s.
@@ -167,11 +143,7 @@ impl Exposures {
     /// Bounds for a frame that arrived at `arrived` (the instant of its last byte).
     pub(super) fn bound(&mut self, said: Said, arrived: MonoTime) -> (Span, Freshness) {
         let now = arrived.as_secs_f64();
-        let wrong = self.measured.is_some_and(|measured| measured.stamps_are_wrong);
         let Said::Times(stamps) = said else { return self.by_arrival(now) };
-        if wrong {
-            return self.by_arrival(now);
-        }
         self.remember(stamps.grab_begin);
         remember(&mut self.offsets, now - stamps.send);
         let readout = (stamps.grab_end - stamps.grab_begin).clamp(0.0, self.interval());
@@ -199,9 +171,6 @@ impl Exposures {
             _ => now,
         };
         self.steady = Some(steady);
-        if let Some(Measured { begins, ends, .. }) = self.measured {
-            return (self.span(steady - begins.as_secs_f64(), now - ends.as_secs_f64()), Freshness::Calibrated);
-        }
         let end = now - self.assumed_latency;
         (self.span(steady - self.assumed_latency - self.longest_exposure(), end), Freshness::Assumed)
     }
@@ -283,17 +252,6 @@ mod tests {
         assert_eq!(freshness, Freshness::Compared);
         assert!((span.until.as_secs_f64() - 5100.402).abs() < 1e-6);
         assert!((exposures.interval() - 0.04).abs() < 1e-6);
-    }
-
-    #[test]
-    fn a_calibrated_camera_is_taken_at_its_measure_and_its_wrong_stamps_are_not() {
-        let ms = jiff::SignedDuration::from_millis;
-        let measured = Measured { begins: ms(230), ends: ms(195), stamps_are_wrong: true };
-        let mut exposures = Exposures::new(Duration::from_millis(50), true).calibrated(Some(measured));
-        let (span, freshness) = exposures.bound(times(100.0, 100.01), at(100.01));
-        assert_eq!(freshness, Freshness::Calibrated);
-        assert!((span.from.as_secs_f64() - 99.78).abs() < 1e-6 && (span.until.as_secs_f64() - 99.815).abs() < 1e-6);
-        assert!((exposures.hold(freshness) - 0.035 - DEFAULT_INTERVAL).abs() < 1e-6);
     }
 
     #[test]

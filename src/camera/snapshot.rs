@@ -8,7 +8,9 @@ use tracing::debug;
 use url::Url;
 
 use super::exposure::{DEFAULT_INTERVAL, Exposures, Said};
-use super::{Frame, Freshness, JpegInfo, Measured, Miss, Shared, Span, http};
+use crate::clock::MonoTime;
+
+use super::{Frame, Freshness, JpegInfo, Miss, Shared, Span, http};
 
 /// One picture; a DSLR's is about 12 MB.
 const MAX_PICTURE: usize = 32 << 20;
@@ -20,12 +22,8 @@ pub(super) async fn capture(shared: &Shared, client: &reqwest::Client, still: Sp
     let url = shared.spec.snapshot_url.as_ref().ok_or_else(|| Miss::NoUrl { camera: shared.spec.name.clone() })?;
     // A frame may begin one exposure before it is grabbed; a server that tells no times may be the latency behind.
     let proven = shared.state().facts.freshness == Some(Freshness::Proven);
-    let behind = match shared.spec.measured {
-        _ if proven => DEFAULT_INTERVAL,
-        Some(measured) => measured.begins.as_secs_f64().max(0.0),
-        None => DEFAULT_INTERVAL.max(shared.spec.latency.as_secs_f64()),
-    };
-    let first = still.from.offset(behind);
+    let behind = if proven { Duration::ZERO } else { shared.spec.latency };
+    let first = still.from.offset(DEFAULT_INTERVAL.max(behind.as_secs_f64()));
     shared.clock.sleep_until(first).await;
     let mut last = None;
     // Servers that answer with their last frame are asked again while the head still stands.
@@ -71,6 +69,28 @@ pub(super) async fn capture(shared: &Shared, client: &reqwest::Client, still: Sp
     Err(last.unwrap_or_else(|| Miss::TooLate { camera: shared.spec.name.clone() }))
 }
 
+/// Asks so that the exposure falls on `at` as nearly as is known.
+pub(super) async fn capture_nearest(
+    shared: &Shared,
+    client: &reqwest::Client,
+    at: MonoTime,
+    within: Duration,
+) -> Result<Frame, Miss> {
+    let url = shared.spec.snapshot_url.as_ref().ok_or_else(|| Miss::NoUrl { camera: shared.spec.name.clone() })?;
+    if shared.clock.monotonic() > at + within {
+        return Err(Miss::TooLate { camera: shared.spec.name.clone() });
+    }
+    shared.clock.sleep_until(at).await;
+    let frame = fetch(shared, client, url).await?;
+    note(shared, &frame);
+    let far = frame.exposed.middle().secs_since(at).abs();
+    if far <= within.as_secs_f64() {
+        return Ok(frame);
+    }
+    let nearest = Duration::try_from_secs_f64(far).unwrap_or_default();
+    Err(Miss::NoneNear { camera: shared.spec.name.clone(), within, nearest })
+}
+
 /// The picture that the server gives now, of whatever time.
 pub(super) async fn next(shared: &Shared, client: &reqwest::Client) -> Result<Frame, Miss> {
     let url = shared.spec.snapshot_url.as_ref().ok_or_else(|| Miss::NoUrl { camera: shared.spec.name.clone() })?;
@@ -88,14 +108,8 @@ fn note(shared: &Shared, frame: &Frame) {
         state.facts.trouble = None;
         state.facts.resolution = Some((frame.width, frame.height));
         state.facts.freshness = Some(frame.freshness);
-        state.hold = match shared.spec.measured {
-            // The span of the exposure, and as much again for the request.
-            Some(measured) if frame.freshness == Freshness::Calibrated => {
-                (measured.begins - measured.ends).as_secs_f64() + DEFAULT_INTERVAL
-            }
-            // Two frame intervals, and the phase between our request and the sensor's beat.
-            _ => 4.0 * DEFAULT_INTERVAL,
-        };
+        // Two frame intervals, and the phase between our request and the sensor's beat.
+        state.hold = 4.0 * DEFAULT_INTERVAL;
     });
 }
 
@@ -113,20 +127,12 @@ async fn fetch(shared: &Shared, client: &reqwest::Client, url: &Url) -> Result<F
     let JpegInfo { width, height } =
         JpegInfo::read(&body).map_err(|flaw| Miss::NotAJpeg { camera: shared.spec.name.clone(), flaw })?;
     let (exposed, freshness) = match said {
-        Said::Times(_) if !shared.spec.measured.is_some_and(|measured| measured.stamps_are_wrong) => {
-            Exposures::new(shared.spec.latency, same_host).bound(said, received)
-        }
+        Said::Times(_) => Exposures::new(shared.spec.latency, same_host).bound(said, received),
         // It was exposed after the request, less the latency; when exactly, nobody says.
-        _ => match shared.spec.measured {
-            Some(Measured { begins, ends, .. }) => {
-                let [from, until] = [begins, ends].map(|before| asked.offset(-before.as_secs_f64()));
-                (Span { from, until }, Freshness::Calibrated)
-            }
-            None => {
-                let from = asked - shared.spec.latency;
-                (Span { from, until: from.offset(2.0 * DEFAULT_INTERVAL) }, Freshness::Assumed)
-            }
-        },
+        _ => {
+            let from = asked - shared.spec.latency;
+            (Span { from, until: from.offset(2.0 * DEFAULT_INTERVAL) }, Freshness::Assumed)
+        }
     };
     Ok(Frame { jpeg: body, width: u32::from(width), height: u32::from(height), exposed, freshness, received })
 }

@@ -86,8 +86,7 @@ impl Reader {
             return Err(Miss::NotAStream { camera: self.name(), url: printable(&self.url), content_type });
         };
         let same_host = http::is_this_host(answer.remote_addr());
-        let spec = &self.shared.spec;
-        let mut exposures = Exposures::new(spec.latency, same_host).calibrated(spec.measured);
+        let mut exposures = Exposures::new(self.shared.spec.latency, same_host);
         let mut parser = Parser::new(&boundary, MAX_FRAME);
         let mut bytes = answer.bytes_stream();
         let mut seen = 0_u64;
@@ -143,7 +142,7 @@ impl Reader {
         let (width, height) = (u32::from(width), u32::from(height));
         let frame = Frame { jpeg, width, height, exposed, freshness, received };
         let interval = exposures.interval();
-        let hold = exposures.hold(freshness);
+        let hold = exposures.longest_exposure() + interval + exposures.readout();
         let latency = Duration::try_from_secs_f64(exposures.latency()).unwrap_or_default();
         let connected_now = self.shared.update(|state| {
             let before = std::mem::replace(&mut state.facts.connected, true);

@@ -84,6 +84,8 @@ pub(super) struct Due {
     pub(super) track: &'static str,
     /// What is known about it.
     pub(super) meta: FrameMeta,
+    /// Which of the planned frames it is.
+    pub(super) planned: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -118,15 +120,21 @@ impl Filming {
     }
 
     /// Takes a frame.
-    pub(super) fn frame(&self, due: Due) {
+    ///
+    /// # Errors
+    ///
+    /// Why it is not taken: the frame store is too slow. It is noted as a miss.
+    pub(super) fn frame(&self, due: Due) -> Result<(), &'static str> {
         let layer = due.meta.layer;
-        if self.commands.try_send(Command::Frame(Box::new(due))).is_err() {
-            let reason = "the session is not ready yet: the frame store is slow".to_owned();
-            warn!(?layer, reason, "frame missed");
-            // Noted when there is room again; frames fall due seconds apart, so few of these ever wait.
-            let commands = self.commands.clone();
-            tokio::spawn(async move { commands.send(Command::Skipped { layer, reason }).await });
+        if self.commands.try_send(Command::Frame(Box::new(due))).is_ok() {
+            return Ok(());
         }
+        let reason = "the session is not ready yet: the frame store is slow";
+        warn!(?layer, reason, "frame missed");
+        // Noted when there is room again; frames fall due seconds apart, so few of these ever wait.
+        let commands = self.commands.clone();
+        tokio::spawn(async move { commands.send(Command::Skipped { layer, reason: reason.to_owned() }).await });
+        Err(reason)
     }
 
     /// Notes a frame that the macro did not take.
@@ -188,7 +196,7 @@ impl Worker {
                     }
                     if lanes.is_empty() {
                         let reason = "no camera: add one to Moonraker, or set snapshoturl in [timelapse]".to_owned();
-                        desk.missed(&session.id, 0, Some(shot), due.meta.layer, reason).await;
+                        desk.missed(&session.id, 0, Some(shot), due.meta.layer, due.planned, reason).await;
                     }
                     shot += 1;
                 }
@@ -225,7 +233,7 @@ async fn begin(desk: &Desk, shoot: Shoot) -> Result<(Session, Option<Publisher>,
     let now = desk.clock.wall();
     let reels: Vec<NewReel> = shoot.cameras.iter().map(|camera| camera.reel(shoot.main_track())).collect();
     let frame_path = PathBuf::from(&shoot.settings.frame_path);
-    let (session, shown, shot, publisher, others) = desk
+    let (session, (shown, layer), shot, publisher, others) = desk
         .disk(move |store| {
             let resumed = store.resume(&shoot.print_file, None)?.filter(|session| {
                 let apart = session.started_at.duration_since(shoot.started_at).unsigned_abs();
@@ -258,14 +266,15 @@ async fn begin(desk: &Desk, shoot: Shoot) -> Result<(Session, Option<Publisher>,
             let publisher = publisher
                 .inspect_err(|problem| warn!(error = %problem, "the UIs will show no frames of this print"))
                 .ok();
-            Ok((session, frames.len(), shot, publisher, others))
+            let layer = frames.iter().filter_map(|frame| frame.meta.layer).max();
+            Ok((session, (frames.len(), layer), shot, publisher, others))
         })
         .await?;
     for summary in others {
         desk.tell(Event::Ended { summary: Box::new(summary), film_asked: false }).await;
     }
     let frames = shown.try_into().unwrap_or(u32::MAX);
-    desk.tell(Event::Begun { session: session.id.clone(), frames }).await;
+    desk.tell(Event::Begun { session: session.id.clone(), frames, layer }).await;
     Ok((session, publisher, shot))
 }
 
@@ -285,13 +294,14 @@ impl Desk {
         reel: u32,
         shot: Option<u32>,
         layer: Option<u32>,
+        planned: Option<u32>,
         reason: String,
     ) {
         warn!(session = %session, reel, ?layer, reason, "frame missed");
         let at = self.clock.wall();
         self.note_miss(session, Miss { reel, shot, at, layer, reason: reason.clone() }).await;
         if reel == 0 {
-            self.tell(Event::FrameMissed { reason }).await;
+            self.tell(Event::FrameMissed { planned, reason }).await;
         }
     }
 

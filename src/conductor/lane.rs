@@ -21,6 +21,9 @@ const QUEUE: usize = 8;
 /// Misses that may wait to be noted: those of a camera that hangs for as long as it may.
 const LATE_QUEUE: usize = 128;
 
+/// A frame in passing may be exposed so much earlier or later.
+const NEAR: Duration = Duration::from_millis(60);
+
 /// A print heats for longer than this before its first frame.
 const CAMERA_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -167,10 +170,10 @@ impl Worker {
 
     async fn moment(&mut self, moment: Moment) {
         let Moment { shot, due } = moment;
-        let layer = due.meta.layer;
+        let (layer, planned) = (due.meta.layer, due.planned);
         let reel = match self.reel(due.track).await {
             Ok(reel) => reel,
-            Err(problem) => return self.missed(0, shot, layer, problem.to_string()).await,
+            Err(problem) => return self.missed(0, shot, layer, planned, problem.to_string()).await,
         };
         match self.take(reel, shot, due).await {
             Ok(()) => {
@@ -179,15 +182,20 @@ impl Worker {
                     self.desk.tell(Event::Say(line)).await;
                 }
             }
-            Err(reason) => self.missed(reel, shot, layer, reason).await,
+            Err(reason) => self.missed(reel, shot, layer, planned, reason).await,
         }
         self.tell_hold().await;
     }
 
     async fn take(&mut self, reel: u32, shot: u32, due: Due) -> Result<(), String> {
-        let Due { standstill, mut meta, .. } = due;
+        let Due { standstill, mut meta, planned, .. } = due;
         let layer = meta.layer;
-        let frame = self.camera.capture(standstill.span).await.map_err(|miss| miss.to_string())?;
+        let frame = if standstill.span.from == standstill.span.until {
+            self.camera.capture_nearest(standstill.span.from, NEAR).await
+        } else {
+            self.camera.capture(standstill.span).await
+        };
+        let frame = frame.map_err(|miss| miss.to_string())?;
         let clock = self.desk.clock;
         let late = clock.monotonic().secs_since(frame.exposed.until);
         let age = SignedDuration::try_from_secs_f64(late).unwrap_or_default();
@@ -215,7 +223,7 @@ impl Worker {
         info!(session = %self.session, reel, number = stored.number, shot, ?layer, bytes = stored.bytes, "frame taken");
         if reel == 0 {
             let file = Publisher::name(stored.number);
-            self.desk.tell(Event::FrameTaken { number: stored.number, file }).await;
+            self.desk.tell(Event::FrameTaken { planned, number: stored.number, file }).await;
         }
         Ok(())
     }
@@ -223,12 +231,13 @@ impl Worker {
     async fn overrun(&mut self, moment: Moment) {
         let reel = self.reel(moment.due.track).await.unwrap_or_default();
         let reason = format!("camera '{}' has not answered for the earlier frames yet", self.name());
-        self.missed(reel, moment.shot, moment.due.meta.layer, reason).await;
+        let Moment { shot, due } = moment;
+        self.missed(reel, shot, due.meta.layer, due.planned, reason).await;
     }
 
-    async fn missed(&mut self, reel: u32, shot: u32, layer: Option<u32>, reason: String) {
+    async fn missed(&mut self, reel: u32, shot: u32, layer: Option<u32>, planned: Option<u32>, reason: String) {
         let gone = self.misses.one_more();
-        self.desk.missed(&self.session, reel, Some(shot), layer, reason.clone()).await;
+        self.desk.missed(&self.session, reel, Some(shot), layer, planned, reason.clone()).await;
         if gone {
             let missed = self.misses.in_a_row;
             let line = format!("Timelapse: camera '{}' gave none of the last {missed} frames: {reason}", self.name());
