@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use tracing::warn;
 use url::Url;
 
-use crate::camera::{CameraSpec, resolve};
+use crate::camera::{CameraSpec, Source, mjpeg_beside, resolve};
 use crate::conductor::Transform;
 use crate::config::Settings;
 
@@ -18,11 +18,10 @@ pub(super) fn choose(
     snapshot_fixed: bool,
     host: &Url,
 ) -> Option<(CameraSpec, Transform)> {
-    let latency = Duration::try_from_secs_f64(settings.stream_delay_compensation).unwrap_or_default();
     let by_address = || {
         let url = resolved(&settings.snapshoturl, host)?;
-        let spec = CameraSpec { name: "snapshoturl".to_owned(), stream_url: None, snapshot_url: Some(url), latency };
-        Some((spec, Transform::default()))
+        let spec = CameraSpec::web("snapshoturl", None, Some(url));
+        Some((tuned(spec, settings), Transform::default()))
     };
     if snapshot_fixed {
         return by_address();
@@ -35,19 +34,25 @@ pub(super) fn choose(
         warn!(camera = settings.camera, "there is no enabled webcam of this name or uid; taking the first one");
     }
     let Some(webcam) = wanted.or_else(|| webcams.iter().find(usable)) else { return by_address() };
-    let spec = CameraSpec {
-        name: text(webcam, "name"),
-        stream_url: resolved(&text(webcam, "stream_url"), host),
-        snapshot_url: resolved(&text(webcam, "snapshot_url"), host),
-        latency,
-    };
+    let service = text(webcam, "service");
+    let stream = resolved(&text(webcam, "stream_url"), host).map(|url| mjpeg_beside(&service, &url));
+    let spec = CameraSpec::web(text(webcam, "name"), stream, resolved(&text(webcam, "snapshot_url"), host));
     let flag = |key: &str| webcam.get(key).and_then(Json::as_bool).unwrap_or_default();
     let transform = Transform {
         rotation: webcam.get("rotation").and_then(Json::as_u64).and_then(|r| u32::try_from(r).ok()).unwrap_or_default(),
         flip_x: flag("flip_horizontal"),
         flip_y: flag("flip_vertical"),
     };
-    Some((spec, transform))
+    Some((tuned(spec, settings), transform))
+}
+
+/// With what the settings say about the camera.
+fn tuned(mut spec: CameraSpec, settings: &Settings) -> CameraSpec {
+    spec.latency = Duration::try_from_secs_f64(settings.stream_delay_compensation).unwrap_or_default();
+    if let Source::Web(web) = &mut spec.source {
+        web.skip_cert_check = settings.wget_skip_cert_check;
+    }
+    spec
 }
 
 fn resolved(url: &str, host: &Url) -> Option<Url> {
