@@ -79,13 +79,8 @@ async fn calibrate(case: Case) -> Timing {
     };
     let server = rig::Camera::start(config, Arc::new(machine)).await.unwrap();
     let host = "http://127.0.0.1:7125".parse().unwrap();
-    let spec = CameraSpec {
-        name: "rig".into(),
-        stream_url: (case.kind == Kind::Stream).then(|| resolve(&server.stream_url(), &host).unwrap()),
-        snapshot_url: Some(resolve(&server.snapshot_url(), &host).unwrap()),
-        latency: Duration::from_millis(50),
-        measured: None,
-    };
+    let stream = (case.kind == Kind::Stream).then(|| resolve(&server.stream_url(), &host).unwrap());
+    let spec = CameraSpec::web("rig", stream, Some(resolve(&server.snapshot_url(), &host).unwrap()));
     let camera = Arc::new(Camera::open(spec, clock));
     let mut watch = Watch::start(Arc::clone(&camera), clock);
     let last = MonoTime::from_secs_f64(stands.last().unwrap().from).unwrap();

@@ -68,11 +68,7 @@ pub fn measure(looks: &[Look], stands: &[Stand]) -> Result<Timing, Trouble> {
     let arrivals = curve(&|look| Some(look.at));
     let new: Vec<Sample> =
         looks.iter().zip(&arrivals).filter(|(look, _)| look.is_new).map(|(_, sample)| *sample).collect();
-    let (interval, mut jitter) = beat(&new);
-    if looks.iter().any(|look| look.asked_for) {
-        // A request may fall anywhere between two frames; ours followed one another, others do not.
-        jitter += 2.0 * interval;
-    }
+    let (interval, jitter) = beat(&new);
     let end = last.from + 2.0 * interval + 0.4;
     let edges = Edges::find(&arrivals, stands, end, TRACE.max(4.0 * noise))?;
     let stamps = looks.iter().all(|look| look.stamped.is_some()).then(|| {
@@ -295,7 +291,7 @@ mod tests {
                     let noisy = luma.iter().enumerate().map(|(p, v)| (*v + ((i * 7 + p * 13) % 5) as f64 - 2.0) as u8);
                     let at = MonoTime::from_secs_f64(arrival(i, begin + self.exposure + self.latency)?)?;
                     let thumb = Thumb::from_luma(10, noisy.collect());
-                    Some(Look { at, asked_for: false, is_new: true, stamped: None, thumb })
+                    Some(Look { at, is_new: true, stamped: None, thumb })
                 })
                 .collect()
         }

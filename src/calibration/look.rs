@@ -9,8 +9,6 @@ use crate::clock::MonoTime;
 pub struct Look {
     /// What later captures count from: the arrival of a frame of a stream, the request of a snapshot.
     pub at: MonoTime,
-    /// It was asked for, as snapshots are.
-    pub asked_for: bool,
     /// Its bytes are others than those of the frame before: servers give a snapshot several times.
     pub is_new: bool,
     /// When the server says that it was exposed, where it says so.

@@ -4,12 +4,16 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::Timing;
-use crate::camera::CameraSpec;
+use crate::camera::{CameraSpec, Source};
 use crate::session::{Store, StoreError};
 
 /// A camera that moved to another address, or gives snapshots instead of a stream, is another camera.
 fn key(spec: &CameraSpec, uid: Option<&str>) -> String {
-    let url = spec.stream_url.as_ref().or(spec.snapshot_url.as_ref());
+    let url = match &spec.source {
+        Source::Web(web) if web.stills => web.snapshot.as_ref(),
+        Source::Web(web) => web.stream.as_ref().or(web.snapshot.as_ref()),
+        Source::Script(_) | Source::Gcode(_) => None,
+    };
     let address = url.map(|url| {
         let mut url = url.clone();
         // Both fail only for URLs that cannot have them. A password is not kept, nor is a new one another camera.
@@ -44,13 +48,10 @@ pub fn known(store: &Store, spec: &CameraSpec, uid: Option<&str>) -> Result<Opti
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn spec(name: &str, url: &str) -> CameraSpec {
-        let stream_url = Some(url.parse().unwrap());
-        CameraSpec { name: name.into(), stream_url, snapshot_url: None, latency: Duration::ZERO, measured: None }
+        CameraSpec::web(name, Some(url.parse().unwrap()), None)
     }
 
     #[test]

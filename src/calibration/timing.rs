@@ -1,9 +1,10 @@
 //! What calibration finds out about a camera.
 
-use jiff::SignedDuration;
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use crate::camera::Measured;
+use crate::camera;
 
 /// The figures are this good, s: print time is known to a few milliseconds, an exposure to about ten.
 const MARGIN: f64 = 0.010;
@@ -41,19 +42,19 @@ impl Timing {
     /// What the camera is to work with. Its exposures end when they did here, but may begin earlier: in the dark a camera
     /// exposes for longer, up to an interval.
     #[must_use]
-    pub fn measured(&self) -> Measured {
-        let sure = self.jitter_s / 2.0 + MARGIN / 2.0;
-        let ends = self.latency_s - sure;
-        let begins = self.latency_s + self.interval_s + sure;
-        let signed = |secs: f64| SignedDuration::try_from_secs_f64(secs).unwrap_or_default();
-        let stamps_are_wrong = self.stamps.is_some_and(|stamps| !stamps.right);
-        Measured { begins: signed(begins), ends: signed(ends), stamps_are_wrong }
+    pub fn for_camera(&self) -> camera::Timing {
+        let seconds = |secs: f64| Duration::try_from_secs_f64(secs).unwrap_or_default();
+        camera::Timing {
+            latency: seconds(self.latency_s),
+            exposure: seconds(self.exposure_s.max(self.interval_s)),
+            jitter: seconds((self.jitter_s + MARGIN) / 2.0),
+        }
     }
 
-    /// How long the head must stand still for a frame, s: whatever its phase, one whole exposure falls into it.
+    /// How long the head must stand still for a frame of a stream, s: whatever its phase, one whole exposure falls into
+    /// it.
     #[must_use]
     pub fn hold_s(&self) -> f64 {
-        let Measured { begins, ends, .. } = self.measured();
-        (begins - ends).as_secs_f64() + self.interval_s
+        self.exposure_s.max(self.interval_s) + self.jitter_s + MARGIN + self.interval_s
     }
 }

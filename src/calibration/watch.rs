@@ -107,9 +107,10 @@ fn decode(mut queue: mpsc::Receiver<Seen>, tell: &watch::Sender<Option<(MonoTime
             standing = Some((thumb.clone(), at));
         }
         tell.send_replace(Some((at, changed)));
-        let stamped = (frame.freshness != Freshness::Assumed).then_some(frame.exposed);
+        let by_stamps = matches!(frame.freshness, Freshness::Proven | Freshness::Compared);
+        let stamped = by_stamps.then_some(frame.exposed);
         if looks.len() < MOST_LOOKS {
-            looks.push(Look { at, asked_for: asked.is_some(), is_new: before != frame.jpeg, stamped, thumb });
+            looks.push(Look { at, is_new: before != frame.jpeg, stamped, thumb });
         }
         before = frame.jpeg;
     }
