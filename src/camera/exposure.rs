@@ -10,6 +10,7 @@ use std::fmt;
 
 use crate::clock::MonoTime;
 
+use super::recent::Recent;
 use super::{CameraSpec, Span, Timing};
 
 /// Assumed until the stream has shown its own.
@@ -21,8 +22,6 @@ const LONGEST_LEAD: f64 = 0.25;
 const ASSUMED_TOO_LONG: f64 = 0.05;
 /// What the network may delay a frame by beyond its fastest journey, when the server runs on another host.
 const NETWORK_JITTER: f64 = 0.02;
-/// Frames from which the interval is found.
-const MEMORY: usize = 40;
 
 /// The times that a server states, in seconds on its own clock.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -116,16 +115,15 @@ pub(super) struct Exposures {
     /// By calibration.
     timing: Option<Timing>,
     clocks: Clocks,
-    /// Recent times of frames, on one clock.
-    times: VecDeque<f64>,
-    /// Arrival minus first bytes, of recent frames with stamps, s.
-    ages: VecDeque<f64>,
+    /// Times of frames, on one clock.
+    times: Recent,
+    /// Arrival minus first bytes, of frames with stamps, s.
+    ages: Recent,
     /// When the frame would have come over a network without hiccups.
     steady: Option<f64>,
-    readout: f64,
     latency: f64,
-    /// How long the bounds of a frame's exposure last, s.
-    width: f64,
+    /// How long the bounds of frames' exposures last, s.
+    widths: Recent,
 }
 
 impl Exposures {
@@ -135,40 +133,36 @@ impl Exposures {
             assumed_latency,
             timing: spec.timing,
             clocks: Clocks::new(same_host),
-            times: VecDeque::new(),
-            ages: VecDeque::new(),
+            times: Recent::default(),
+            ages: Recent::default(),
             steady: None,
-            readout: 0.0,
             latency: assumed_latency,
-            width: 0.0,
+            widths: Recent::default(),
         }
     }
 
     /// The median time between frames, s.
     pub(super) fn interval(&self) -> f64 {
-        self.gap(2)
+        self.gap(0.5)
     }
 
-    /// How long the head must stand still for a frame, s: for its exposure's bounds and the wait for it to begin.
+    /// How long the head must stand still for a frame, s: for its exposure's bounds and the wait for it to begin. A frame
+    /// in ten may need more.
     pub(super) fn hold(&self) -> f64 {
-        self.width + self.interval()
+        let width = self.widths.quantile(0.9, 1).unwrap_or_default();
+        width + self.gap(0.9).min(1.5 * self.interval())
     }
 
-    /// The gap between frames than which one in `part` is shorter, s.
-    fn gap(&self, part: usize) -> f64 {
-        let mut gaps: Vec<f64> = self.times.iter().zip(self.times.iter().skip(1)).map(|(a, b)| b - a).collect();
-        if gaps.len() < 5 {
-            return DEFAULT_INTERVAL;
-        }
-        gaps.sort_by(f64::total_cmp);
-        gaps[gaps.len() / part].clamp(0.002, 5.0)
+    /// The gap between frames than which `share` of the gaps are not longer, s.
+    fn gap(&self, share: f64) -> f64 {
+        self.times.step(share, 5).map_or(DEFAULT_INTERVAL, |gap| gap.clamp(0.002, 5.0))
     }
 
     /// Before its first bytes came, for how long a frame may have been exposed and read out, s. Not calibrated, that is
     /// twice the sensor's interval: the lower quartile of the gaps, because a busy host drops frames and the gaps that
     /// it makes say nothing about the sensor.
     fn lead(&self) -> f64 {
-        uncalibrated_lead(self.gap(4))
+        uncalibrated_lead(self.gap(0.25))
     }
 
     /// The greatest recent time from exposure to arrival, s.
@@ -182,20 +176,19 @@ impl Exposures {
         let Said::Times(stamps) = said else { return self.by_arrival(now) };
         self.remember(stamps.grab_begin);
         let readout = (stamps.grab_end - stamps.grab_begin).clamp(0.0, self.interval());
-        self.readout = self.readout.max(readout).min(readout * 2.0 + 0.001);
         let (shift, slack, freshness) = self.clocks.shift(stamps.send, now);
         let grab = stamps.grab_begin + shift;
-        remember(&mut self.ages, now - grab);
+        self.ages.push(now - grab);
         let lead = match self.timing {
             // What calibration saw of the time before the first bytes is what the later part does not explain.
             Some(t) => {
-                let least_age = self.ages.iter().copied().fold(f64::INFINITY, f64::min);
+                let least_age = self.ages.least().unwrap_or_default();
                 (t.latency.as_secs_f64() - least_age).max(0.0) + t.exposure.as_secs_f64() + t.jitter.as_secs_f64()
             }
             None => self.lead(),
         };
         self.latency = (now - grab).max(self.latency * 0.98);
-        self.width = lead + slack + self.readout;
+        self.widths.push(lead + slack + readout);
         (span(grab - lead - slack, grab + readout), freshness)
     }
 
@@ -213,15 +206,15 @@ impl Exposures {
             None => (self.lead(), self.assumed_latency.min(ASSUMED_TOO_LONG)),
         };
         let freshness = if self.timing.is_some() { Freshness::Calibrated } else { Freshness::Assumed };
-        self.width = early + late;
+        self.widths.push(early + late + now - steady);
         (span(steady - self.assumed_latency - early, now - self.assumed_latency + late), freshness)
     }
 
     fn remember(&mut self, time: f64) {
-        if self.times.back().is_some_and(|&last| time - last > 2.0 || time <= last) {
+        if self.times.newest().is_some_and(|last| time - last > 2.0 || time <= last) {
             self.times.clear();
         }
-        remember(&mut self.times, time);
+        self.times.push(time);
     }
 }
 
@@ -292,13 +285,6 @@ pub(super) fn bound_snapshot(
 fn span(from: f64, until: f64) -> Span {
     let at = |t: f64| MonoTime::from_secs_f64(t.max(0.0)).unwrap_or(MonoTime::ZERO);
     Span { from: at(from), until: at(until.max(from)) }
-}
-
-fn remember(memory: &mut VecDeque<f64>, value: f64) {
-    if memory.len() == MEMORY {
-        memory.pop_front();
-    }
-    memory.push_back(value);
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ pub(crate) mod jpeg;
 mod keeper;
 pub mod multipart;
 mod probe;
+mod recent;
 mod reel;
 mod script;
 mod server;

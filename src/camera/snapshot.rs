@@ -18,8 +18,15 @@ use crate::clock::MonoTime;
 const MAX_PICTURE: usize = 32 << 20;
 /// From the request to the last byte.
 const PATIENCE: Duration = Duration::from_secs(6);
+/// Pictures by which a camera is judged at first.
+const LOOKS: u32 = 6;
 /// Between two requests for one frame.
 const AGAIN: Duration = Duration::from_millis(15);
+
+/// How much later than usual a busy host may hand a picture on, where nobody says when it was taken, s.
+const HICCUP: f64 = 0.05;
+/// Added to the hold, for phases between request and sensor that have not been seen, s.
+const PHASE: f64 = 0.005;
 
 /// Learns which server it is and what its snapshots are like.
 pub(super) async fn look(shared: &Shared, web: &Web, url: &Url) -> Result<(), Miss> {
@@ -33,10 +40,14 @@ pub(super) async fn look(shared: &Shared, web: &Web, url: &Url) -> Result<(), Mi
         state.facts.counts.connections += 1;
         state.snapshots = Some(url.clone());
     });
-    // Once more, in the way that this server is asked for frames, for the freshness and the hold.
-    let snapshot = fetch(shared, web, url, server).await?;
+    // Again, in the way that this server is asked for frames, for the freshness and the hold. The first answer after a
+    // pause may be slow or old.
+    for _ in 0..LOOKS {
+        tokio::time::sleep(AGAIN).await;
+        snapshot = fetch(shared, web, url, server).await?;
+        note(shared, &snapshot);
+    }
     info!(camera = %shared.spec.name, %server, width, height, freshness = %snapshot.frame.freshness, "camera answers");
-    note(shared, &snapshot, lead(shared, server));
     Ok(())
 }
 
@@ -49,14 +60,13 @@ pub(super) async fn size(shared: &Shared, web: &Web, url: &Url) -> Result<(u32, 
 /// Asks when a frame taken from then on lies in `still`, and checks what the answer says about its age.
 pub(super) async fn capture(shared: &Shared, web: &Web, still: Span) -> Result<Frame, Miss> {
     let (url, server) = address(shared)?;
-    let lead = lead(shared, server);
-    shared.clock.sleep_until(still.from.offset(lead)).await;
+    shared.clock.sleep_until(still.from.offset(lead(shared, server))).await;
     let mut last = None;
     // Servers that answer with their last frame, or with an error, are asked again while the head still stands.
     while shared.clock.monotonic() <= still.until {
         match fetch(shared, web, &url, server).await {
             Ok(snapshot) => {
-                let repeated = note(shared, &snapshot, lead);
+                let repeated = note(shared, &snapshot);
                 let frame = snapshot.frame;
                 if !repeated && still.contains(frame.exposed) {
                     return Ok(frame);
@@ -95,7 +105,7 @@ pub(super) async fn capture_nearest(shared: &Shared, web: &Web, at: MonoTime, wi
     }
     shared.clock.sleep_until(at).await;
     let snapshot = fetch(shared, web, &url, server).await?;
-    if note(shared, &snapshot, lead(shared, server)) {
+    if note(shared, &snapshot) {
         return Err(Miss::Frozen { camera: shared.name() });
     }
     let far = snapshot.frame.exposed.middle().secs_since(at).abs();
@@ -119,17 +129,21 @@ fn address(shared: &Shared) -> Result<(Url, Server), Miss> {
     Ok((url, state.facts.server))
 }
 
-/// How much older than the request a server's answer may be, s, with its exposure: so long after the head's arrival it
-/// is asked.
-fn lead(shared: &Shared, server: Server) -> f64 {
+/// How much before the request a picture's exposure may have begun, s, where nothing says when it did: the answer may be
+/// the server's last picture.
+fn assumed_lead(shared: &Shared, server: Server) -> f64 {
     let lead = uncalibrated_lead(shared.state().interval);
-    let latency = shared.spec.timing.map_or(shared.spec.latency, |timing| timing.latency).as_secs_f64();
-    match server {
-        // The answer says itself when it was grabbed; the request only has to be late enough.
-        Server::Ustreamer => lead,
-        Server::CameraStreamer => lead,
-        _ => lead + latency,
+    match (server, shared.spec.timing) {
+        (Server::Ustreamer | Server::CameraStreamer, _) => lead,
+        (_, Some(timing)) => lead + timing.latency.as_secs_f64() + timing.jitter.as_secs_f64(),
+        (_, None) => lead + shared.spec.latency.as_secs_f64() + HICCUP,
     }
+}
+
+/// So long after the head's arrival a snapshot is asked for, s. ustreamer tells how old its pictures are.
+fn lead(shared: &Shared, server: Server) -> f64 {
+    let assumed = assumed_lead(shared, server);
+    if server == Server::Ustreamer { shared.state().leads.greatest().unwrap_or(assumed) } else { assumed }
 }
 
 struct Snapshot {
@@ -139,19 +153,23 @@ struct Snapshot {
 }
 
 /// Notes what a snapshot tells about the camera; whether it is the same as the one before.
-fn note(shared: &Shared, snapshot: &Snapshot, lead: f64) -> bool {
-    let Snapshot { frame, asked, .. } = snapshot;
-    // From the head's arrival to the end of the exposure, had it been asked in time.
-    let took = lead + frame.exposed.until.secs_since(*asked).max(0.0);
+fn note(shared: &Shared, snapshot: &Snapshot) -> bool {
+    let Snapshot { frame, asked, server } = snapshot;
+    let assumed = assumed_lead(shared, *server);
     shared.update(|state| {
         state.facts.connected = true;
         state.facts.trouble = None;
         state.facts.resolution = Some((frame.width, frame.height));
         state.facts.freshness = Some(frame.freshness);
-        // Longer at once, shorter slowly: the answer's time depends on the phase between request and sensor.
-        let longest = took.max(state.hold - (state.hold - took).max(0.0) * 0.05);
-        state.hold = longest.max(lead + state.interval);
-        state.repeats(&frame.jpeg)
+        let repeated = state.repeats(&frame.jpeg);
+        if !repeated {
+            state.leads.push(asked.secs_since(frame.exposed.from));
+            state.waits.push(frame.exposed.until.secs_since(*asked));
+        }
+        // Both depend on the phase between request and sensor, so that the longest of several counts.
+        let lead = state.leads.greatest().unwrap_or(assumed);
+        state.hold = lead + state.waits.greatest().unwrap_or_default().max(state.interval) + PHASE;
+        repeated
     })
 }
 
@@ -190,7 +208,7 @@ async fn request(shared: &Shared, web: &Web, url: &Url, server: Server) -> Resul
         JpegInfo::read(&body).map_err(|flaw| Miss::NotAJpeg { camera: shared.name(), flaw })?;
     let found = Server::of(url, &headers);
     let (server, known) = if found == Server::Other { (server, server) } else { (found, found) };
-    let lead = lead(shared, known);
+    let lead = assumed_lead(shared, known);
     let (exposed, freshness) = match said {
         Said::Times(stamps) => {
             let interval = shared.state().interval;

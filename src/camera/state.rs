@@ -11,6 +11,7 @@ use url::Url;
 use super::exposure::{DEFAULT_INTERVAL, uncalibrated_lead};
 use super::facts::Counts;
 use super::frame::seconds;
+use super::recent::Recent;
 use super::reel::Reel;
 use super::server::Server;
 use super::spec::Source;
@@ -34,6 +35,10 @@ pub(super) struct State {
     pub(super) refused: Option<(MonoTime, Miss)>,
     /// Where snapshots come from, once that is known to give some.
     pub(super) snapshots: Option<Url>,
+    /// From the begin of a snapshot's exposure (its bound) to the request, s.
+    pub(super) leads: Recent,
+    /// From the request for a snapshot to the end of its exposure (its bound), s.
+    pub(super) waits: Recent,
     /// The newest picture, to notice when it comes again.
     pub(super) newest: Bytes,
     /// By [`super::Camera::close`].
@@ -80,6 +85,8 @@ impl Shared {
             interval: DEFAULT_INTERVAL,
             refused: None,
             snapshots: None,
+            leads: Recent::default(),
+            waits: Recent::default(),
             newest: Bytes::new(),
             closed: false,
         };
