@@ -10,6 +10,7 @@
 //! * [`cli`]: the `moonlapse` command, one file per subcommand.
 //! * [`agent`]: wires everything together; lifecycle, reconnects, shutdown.
 //! * [`conductor`]: one print from its first to its last frame.
+//! * [`annotate`]: frame calls put into G-code files.
 //! * [`planner`]: where in a G-code file the frames are best taken. Pure.
 //! * [`stabilize`]: where the head goes for a frame. Pure.
 //! * [`printer`]: the live state of the printer, rebuilt from Moonraker's subscriptions.
@@ -23,6 +24,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod annotate;
 pub mod camera;
 pub mod cli;
 pub mod clock;

@@ -8,6 +8,7 @@
 //! * [`Camera`]: opens, captures. [`CameraSpec`] says which, [`CameraFacts`] what is known about it.
 //! * [`probe`]: looks at a camera and tells what it is, or what is wrong with it.
 //! * `keeper`: keeps a webcam ready, whatever its addresses turn out to be.
+//! * `follow`: every frame as it comes.
 //! * `stream`: follows an MJPEG stream. `reel`: its newest frames.
 //! * `snapshot`: one request per frame. `script`: one run of a program per frame.
 //! * `exposure`: when was a frame exposed. `server`: which server sends it.
@@ -18,6 +19,7 @@ mod address;
 mod error;
 mod exposure;
 mod facts;
+mod follow;
 mod frame;
 mod http;
 pub(crate) mod jpeg;
@@ -43,6 +45,7 @@ pub use address::{BadUrl, resolve};
 pub use error::Miss;
 pub use exposure::Freshness;
 pub use facts::{CameraFacts, Counts, Kind};
+pub use follow::Seen;
 pub use frame::{Frame, Span};
 pub use jpeg::{JpegFlaw, JpegInfo};
 pub use probe::{Probe, probe};

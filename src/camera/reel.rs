@@ -41,6 +41,11 @@ impl Reel {
         }
     }
 
+    /// The oldest frame that arrived after `after`.
+    pub(super) fn first_after(&self, after: MonoTime) -> Option<&Frame> {
+        self.frames.iter().find(|frame| frame.received > after)
+    }
+
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }

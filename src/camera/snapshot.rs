@@ -115,6 +115,14 @@ pub(super) async fn capture_nearest(shared: &Shared, web: &Web, at: MonoTime, wi
     Err(Miss::NoneNear { camera: shared.name(), within, nearest: seconds(far) })
 }
 
+/// The picture that the server gives now, of whatever time, and when it was asked for.
+pub(super) async fn next(shared: &Shared, web: &Web) -> Result<(Frame, MonoTime), Miss> {
+    let (url, server) = address(shared)?;
+    let snapshot = fetch(shared, web, &url, server).await?;
+    note(shared, &snapshot);
+    Ok((snapshot.frame, snapshot.asked))
+}
+
 fn address(shared: &Shared) -> Result<(Url, Server), Miss> {
     let state = shared.state();
     let entered = || shared.spec.web_source().and_then(|web| web.snapshot.clone());
