@@ -3,6 +3,7 @@
 //! One loop owns the [`Conductor`] and the [`Printer`] and handles one thing at a time: a message of Moonraker, a report
 //! of a worker, the end. Whatever takes time happens in tasks: connecting ([`connector`]), sending, filming, rendering.
 
+mod annotator;
 mod camera_options;
 mod connector;
 mod motion;
@@ -13,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, trace, warn};
 use url::Url;
@@ -176,6 +177,8 @@ struct Connection {
     inbox: Inbox,
     events: mpsc::Sender<Json>,
     scripts: mpsc::Sender<String>,
+    /// What to do with uploads; only where Moonraker runs on this host.
+    wishes: Option<watch::Sender<Option<annotator::Wish>>>,
     /// Moonraker has the component that takes events.
     has_component: bool,
     /// The subscription whose answer is awaited.
@@ -207,8 +210,15 @@ impl Agent {
         tokio::spawn(connector::carry_events(link.clone(), event_queue));
         tokio::spawn(connector::carry_scripts(link.clone(), script_queue));
         let has_component = info.has_timelapse_component;
+        let here = has_component && matches!(self.options.endpoint, Endpoint::Unix(_));
+        let wishes = here.then(|| {
+            let (wishes, queue) = watch::channel(None);
+            tokio::spawn(annotator::carry_wishes(link.clone(), self.options.store.clone(), queue));
+            wishes
+        });
         let (subscribing, subscribed) = (None, false);
-        self.connection = Some(Connection { link, inbox, events, scripts, has_component, subscribing, subscribed });
+        self.connection =
+            Some(Connection { link, inbox, events, scripts, wishes, has_component, subscribing, subscribed });
         self.webcams = webcams;
         if let Some(settings) = settings {
             self.take_settings(&settings);
@@ -326,6 +336,7 @@ impl Agent {
                 self.printer.reset(status, received);
                 info!(print = ?self.printer.print_stats().state, "Klipper is ready");
                 self.conductor.klipper_ready(&self.printer);
+                self.wish();
             }
             Ok(None) => warn!("Moonraker's answer to the subscription is not understood"),
             // The keepalive asks again.
@@ -354,8 +365,19 @@ impl Agent {
         self.snapshot_fixed = blocked.is_some_and(|list| list.iter().any(|name| name == "snapshoturl"));
         let layer = Layer::component(component);
         match settle(std::iter::once(&layer).chain(&self.options.overrides)) {
-            Ok(settings) => self.conductor.set_settings(settings, &self.printer),
+            Ok(settings) => {
+                self.conductor.set_settings(settings, &self.printer);
+                self.wish();
+            }
             Err(problem) => error!(error = %problem, "the settings were not taken over"),
+        }
+    }
+
+    /// Says what to do with uploads from now on.
+    fn wish(&self) {
+        if let Some(wishes) = self.connection.as_ref().and_then(|connection| connection.wishes.as_ref()) {
+            let settings = self.conductor.settings().clone();
+            wishes.send_replace(Some(annotator::Wish { settings, printer: self.printer.outline() }));
         }
     }
 

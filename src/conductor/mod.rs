@@ -24,6 +24,7 @@ pub mod planning;
 mod requests;
 mod scheme;
 mod shots;
+pub mod standing_orders;
 mod watch;
 
 use std::time::Duration;
@@ -277,6 +278,7 @@ impl Conductor {
                     current.session = Some(session);
                     current.last_layer = layer;
                 }
+                self.watch_plan(printer);
                 let file = if frames == 0 { String::new() } else { crate::session::Publisher::name(frames) };
                 self.last_frame = LastFrame { count: frames, file };
                 self.misses = 0;

@@ -28,6 +28,8 @@ pub(super) enum Watch {
     Calls,
     /// The file is being read.
     Planning(#[expect(dead_code, reason = "dropping it stops the work")] AbortOnDropHandle<()>),
+    /// The file was read; which layers have their frames is known when the session is there.
+    Planned(Box<Planned>),
     /// We, by a plan.
     Live(Live),
     /// We, by a plan; nothing moves for it.
@@ -98,29 +100,42 @@ impl Conductor {
             debug!(print, "a plan came too late");
             return;
         }
-        let Planned { plan, calls, switched_off } = match outcome {
-            Ok(planned) => *planned,
+        match outcome {
+            Ok(planned) => {
+                current.watch = Watch::Planned(planned);
+                self.watch_plan(printer);
+            }
             Err(problem) => {
                 current.watch = Watch::observed();
                 warn!(error = problem, "layers are told by what the head does");
                 self.say(&format!("Timelapse: frames when the head begins a layer: {problem}"));
-                return;
             }
-        };
+        }
+    }
+
+    /// Begins to take the planned frames, once the plan and the session are there.
+    pub(super) fn watch_plan(&mut self, printer: &Printer) {
+        let Some(current) = &mut self.current else { return };
+        if current.session.is_none() || !matches!(current.watch, Watch::Planned(_)) {
+            return;
+        }
+        let Watch::Planned(planned) = std::mem::replace(&mut current.watch, Watch::Off) else { return };
+        let Planned { plan, calls, annotated, switched_off } = *planned;
         if switched_off {
-            current.watch = Watch::Off;
             info!("the file says `timelapse: off`");
             self.say("Timelapse: the file says `timelapse: off`; no frames of this print");
             return;
         }
-        if calls > 0 && self.settings.mode == Mode::Auto {
+        // Calls for frames in passing only mark their points: the instants are found by what Klipper tells.
+        let in_passing = plan.mode == planner::Mode::ZeroMotion;
+        if calls > 0 && (self.settings.mode == Mode::Auto || annotated) && !(annotated && in_passing) {
             current.watch = Watch::Calls;
-            info!(calls, "the file brings its own calls; they are used");
+            info!(calls, annotated, "the file brings its own calls; they are used");
             return;
         }
         let (frames, minutes) = (plan.snapshots.len(), plan.totals.added_s / 60.0);
         let (position, layer) = (printer.file_position().unwrap_or(0), current.last_layer.unwrap_or(0));
-        if plan.mode == planner::Mode::ZeroMotion {
+        if in_passing {
             current.watch = Watch::InPassing(InPassing::new(plan, position, layer));
             self.orders.push(Order::FollowMotion(true));
             self.say(&format!("Timelapse: {frames} frames planned, in passing"));
@@ -228,7 +243,7 @@ impl Conductor {
         let report = match watch {
             Watch::Live(live) => live.report(),
             Watch::InPassing(passing) => passing.report(),
-            Watch::Off | Watch::Calls | Watch::Planning(_) | Watch::Observed(_) => return,
+            Watch::Off | Watch::Calls | Watch::Planning(_) | Watch::Planned(_) | Watch::Observed(_) => return,
         };
         let Report { planned, captured, by_window, by_fallback, missed, added_s } = report;
         info!(planned, captured, by_window, by_fallback, ?missed, added_s = added_s.round(), "planned frames");
@@ -240,7 +255,7 @@ impl Conductor {
         match watch {
             Watch::Live(_) => self.gcode(live::disarm()),
             Watch::InPassing(_) => self.orders.push(Order::FollowMotion(false)),
-            Watch::Off | Watch::Calls | Watch::Planning(_) | Watch::Observed(_) => {}
+            Watch::Off | Watch::Calls | Watch::Planning(_) | Watch::Planned(_) | Watch::Observed(_) => {}
         }
     }
 }

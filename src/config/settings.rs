@@ -233,6 +233,12 @@ pub struct Settings {
     /// After this many frames in a row that a camera did not give, a line on the console says so; 0 never does.
     #[schemars(range(min = 0, max = 10000), extend("x-scope" = "ui"))]
     pub camera_gone_after: u32,
+
+    // Annotated files.
+    /// Puts the frame calls into each G-code file when it is uploaded, so that every frame is met exactly; see
+    /// docs/annotated-files.md. `moonlapse strip` takes them out again.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub annotate_files: bool,
 }
 
 impl Settings {
@@ -299,6 +305,7 @@ impl Default for Settings {
             hold_camera: String::new(),
             camera_options: String::new(),
             camera_gone_after: 3,
+            annotate_files: false,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod print_clock;
 mod trajectory;
+mod travel;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ use serde_json::{Map, Value as Json, json};
 
 pub use print_clock::PrintClock;
 pub use trajectory::{Passing, Trajectory};
+pub use travel::Travel;
 
 use crate::clock::MonoTime;
 
@@ -254,6 +256,23 @@ impl Printer {
         Some((number("retract_length")?, number("unretract_extra_length").unwrap_or_default()))
     }
 
+    /// What does not change from print to print: limits and speeds as configured, firmware retraction; in the form in which
+    /// [`Self::reset`] takes it. `None` before Klipper has told.
+    #[must_use]
+    pub fn outline(&self) -> Option<Map<String, Json>> {
+        let (low, high) = self.axis_limits()?;
+        let mut outline = Map::new();
+        outline.insert("toolhead".to_owned(), json!({"axis_minimum": low, "axis_maximum": high}));
+        let config = self.field("configfile", "settings").and_then(|settings| settings.get("printer"));
+        if let Some(config) = config {
+            outline.insert("configfile".to_owned(), json!({"settings": {"printer": config}}));
+        }
+        if let Some(retraction) = self.objects.get("firmware_retraction") {
+            outline.insert("firmware_retraction".to_owned(), retraction.clone());
+        }
+        Some(outline)
+    }
+
     /// Whether our macros are included in `printer.cfg`.
     #[must_use]
     pub fn has_frame_macro(&self) -> bool {
@@ -338,6 +357,28 @@ mod tests {
         assert!(!printer.has_round_bed());
         assert_eq!(printer.firmware_retraction(), Some((0.6, 0.0)));
         assert_eq!((printer.print_path(), printer.file_position()), (Some(("/g/a.gcode".into(), 77)), Some(5)));
+    }
+
+    #[test]
+    fn an_outline_has_what_stays_and_nothing_of_a_print() {
+        let mut printer = Printer::default();
+        assert_eq!(printer.outline(), None);
+        let full = json!({
+            "toolhead": {"axis_minimum": [0.0, 0.0, -2.0, 0.0], "axis_maximum": [9.0, 8.0, 7.0, 0.0],
+                         "max_velocity": 250.0, "max_accel": 800.0, "position": [1.0, 2.0, 3.0, 4.0]},
+            "configfile": {"settings": {"printer": {"kinematics": "delta", "max_velocity": 300.0, "max_accel": 5000.0},
+                                        "extruder": {}}},
+            "firmware_retraction": {"retract_length": 0.6},
+            "print_stats": {"state": "printing"},
+        });
+        printer.reset(map(full), at(1.0));
+        let mut again = Printer::default();
+        again.reset(printer.outline().unwrap(), at(2.0));
+        assert_eq!((again.axis_limits(), again.has_round_bed()), (printer.axis_limits(), true));
+        assert_eq!(again.firmware_retraction(), Some((0.6, 0.0)));
+        // The print has slowed the printer down; the next one may not.
+        assert_eq!(again.speeds().map(|speeds| speeds.accel), Some(5000.0));
+        assert_eq!(again.print_stats(), PrintStats::default());
     }
 
     #[test]

@@ -15,3 +15,11 @@ pub mod host;
 pub mod machine;
 pub mod mcu;
 pub mod studio;
+
+/// A client for tests. When the agent is built along, its TLS has no cryptography of its own and wants to be given one.
+#[must_use]
+pub fn http_client() -> reqwest::Client {
+    // Fails when it is installed already.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    reqwest::Client::new()
+}
