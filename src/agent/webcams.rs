@@ -7,7 +7,7 @@ use tracing::warn;
 use url::Url;
 
 use super::camera_options::{self, CameraOptions};
-use crate::camera::{CameraSpec, resolve};
+use crate::camera::{CameraSpec, Source, mjpeg_beside, resolve};
 use crate::conductor::filming::Viewpoint;
 use crate::config::Settings;
 use crate::session::View;
@@ -91,9 +91,8 @@ impl<'a> Chooser<'a> {
 
     fn by_address(&self) -> Option<Viewpoint> {
         let url = self.resolved(&self.settings.snapshoturl)?;
-        let (name, latency) = ("snapshoturl".to_owned(), self.latency);
-        let spec = CameraSpec { name, stream_url: None, snapshot_url: Some(url), latency };
-        Some(Viewpoint { spec, uid: None, view: View::default(), leads: false })
+        let spec = self.tuned(CameraSpec::web("snapshoturl", None, Some(url)), self.latency);
+        Some(Viewpoint { spec, uid: None, view: View::default(), leads: false, delay_is_set: false })
     }
 
     fn viewpoint(&self, webcam: &Json) -> Viewpoint {
@@ -107,17 +106,24 @@ impl<'a> Chooser<'a> {
         };
         let own = self.options.iter().find(|(name, _)| is_called(webcam, name));
         let (view, latency) = own.map_or((view, self.latency), |(_, options)| options.over(view, self.latency));
+        let stream = self.resolved(text(webcam, "stream_url")).map(|url| mjpeg_beside(text(webcam, "service"), &url));
+        let spec = CameraSpec::web(text(webcam, "name"), stream, self.resolved(text(webcam, "snapshot_url")));
         Viewpoint {
-            spec: CameraSpec {
-                name: text(webcam, "name").to_owned(),
-                stream_url: self.resolved(text(webcam, "stream_url")),
-                snapshot_url: self.resolved(text(webcam, "snapshot_url")),
-                latency,
-            },
+            spec: self.tuned(spec, latency),
             uid: Some(text(webcam, "uid").to_owned()).filter(|uid| !uid.is_empty()),
             view,
             leads: !self.settings.hold_camera.is_empty() && is_called(webcam, &self.settings.hold_camera),
+            delay_is_set: own.is_some_and(|(_, options)| options.has_delay()),
         }
+    }
+
+    /// With what the settings say about the camera.
+    fn tuned(&self, mut spec: CameraSpec, latency: Duration) -> CameraSpec {
+        spec.latency = latency;
+        if let Source::Web(web) = &mut spec.source {
+            web.skip_cert_check = self.settings.wget_skip_cert_check;
+        }
+        spec
     }
 
     fn resolved(&self, url: &str) -> Option<Url> {

@@ -23,11 +23,14 @@ impl Camera {
     /// # Errors
     /// Why there is none.
     pub async fn next_after(&self, after: MonoTime) -> Result<Seen, Miss> {
-        if self.facts().kind == Kind::Snapshots {
-            let client = self.client.as_ref().map_err(Clone::clone)?;
-            let asked = Some(self.shared.clock.monotonic());
-            let frame = snapshot::next(&self.shared, client).await?;
-            return Ok(Seen { frame, asked });
+        match self.kind() {
+            Kind::Stream => {}
+            Kind::Snapshots => {
+                let web = self.web.as_ref().map_err(Clone::clone)?;
+                let (frame, asked) = snapshot::next(&self.shared, web).await?;
+                return Ok(Seen { frame, asked: Some(asked) });
+            }
+            Kind::Script | Kind::Gcode => return Err(Miss::KeptByCamera { camera: self.shared.name() }),
         }
         let mut changed = self.shared.changed.subscribe();
         let found = async {
@@ -43,16 +46,16 @@ impl Camera {
         let came = tokio::time::timeout(PATIENCE, found).await.ok().flatten();
         came.ok_or_else(|| {
             let state = self.shared.state();
-            let nothing = Miss::OnlyBefore { camera: self.name(), waited: PATIENCE };
+            let nothing = Miss::OnlyBefore { camera: self.shared.name(), waited: PATIENCE };
             state.facts.trouble.clone().unwrap_or(nothing)
         })
     }
 
-    /// Waits until the pace of the stream is known, and with it [`Camera::required_hold`]. At once for snapshots; for
+    /// Waits until the pace of the stream is known, and with it [`Camera::required_hold`]. At once for other cameras; for
     /// ever for a stream that does not come.
     pub async fn measured(&self) {
         let mut changed = self.shared.changed.subscribe();
-        let known = |facts: super::CameraFacts| facts.kind == Kind::Snapshots || facts.fps.is_some();
+        let known = |facts: super::CameraFacts| facts.kind != Kind::Stream || facts.fps.is_some();
         // Fails only when the sender is gone, which lives as long as `self`.
         changed.wait_for(|_| known(self.facts())).await.ok();
     }
