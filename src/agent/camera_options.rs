@@ -52,6 +52,12 @@ impl CameraOptions {
         Some(())
     }
 
+    /// Whether a delay is given.
+    #[must_use]
+    pub(super) fn has_delay(&self) -> bool {
+        self.delay.is_some()
+    }
+
     /// The view and the latency of a webcam whose own are given.
     #[must_use]
     pub(super) fn over(&self, view: View, latency: Duration) -> (View, Duration) {

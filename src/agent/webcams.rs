@@ -92,7 +92,7 @@ impl<'a> Chooser<'a> {
     fn by_address(&self) -> Option<Viewpoint> {
         let url = self.resolved(&self.settings.snapshoturl)?;
         let spec = self.tuned(CameraSpec::web("snapshoturl", None, Some(url)), self.latency);
-        Some(Viewpoint { spec, uid: None, view: View::default(), leads: false })
+        Some(Viewpoint { spec, uid: None, view: View::default(), leads: false, delay_is_set: false })
     }
 
     fn viewpoint(&self, webcam: &Json) -> Viewpoint {
@@ -113,6 +113,7 @@ impl<'a> Chooser<'a> {
             uid: Some(text(webcam, "uid").to_owned()).filter(|uid| !uid.is_empty()),
             view,
             leads: !self.settings.hold_camera.is_empty() && is_called(webcam, &self.settings.hold_camera),
+            delay_is_set: own.is_some_and(|(_, options)| options.has_delay()),
         }
     }
 

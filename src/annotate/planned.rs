@@ -9,7 +9,7 @@ use super::turns_off;
 use crate::gcode::engine::{self, Engine};
 use crate::gcode::line::Command;
 use crate::gcode::scan::{RawLine, Splitter};
-use crate::planner::{self, Issue, Plan, Planner, Trigger};
+use crate::planner::{self, Issue, Mode, Plan, Planner, Trigger};
 
 /// Where the calls of a file belong.
 #[derive(Clone, Debug)]
@@ -42,6 +42,7 @@ impl Planned {
             .or(reason(plan.is_some_and(|plan| matches!(plan.trigger, Trigger::Gcode(_))), LeftAlone::ByCommand))
             .or(own)
             .or(reason(plan.is_none_or(|plan| plan.snapshots.is_empty()), LeftAlone::NoFrames))
+            .or(reason(plan.is_some_and(|plan| plan.mode == Mode::ZeroMotion), LeftAlone::InPassing))
             .or(reason(self.mark_at.is_none(), LeftAlone::NoHead))
     }
 
@@ -137,6 +138,7 @@ fn begins_gcode(raw: RawLine<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gcode::slicer::Settings;
     use crate::planner::Options;
     use crate::stabilize::{Bed, Limits, Point};
 
@@ -146,7 +148,8 @@ mod tests {
     fn planned(text: &str) -> Planned {
         let bed = Bed::Rectangle { min: Point::new(0.0, 0.0), max: Point::new(100.0, 100.0) };
         let options = Options::new(Limits::new(bed, 0.0, 100.0).unwrap());
-        let mut reader = PlanReader::new(engine::Options::default(), options);
+        let slicer = Settings::from_ends(text.as_bytes(), b"");
+        let mut reader = PlanReader::new(engine::Options::default().with_settings(&slicer), options);
         reader.feed(text.as_bytes());
         reader.finish()
     }
@@ -182,6 +185,7 @@ mod tests {
             (format!("{PRINT}TIMELAPSE_TAKE_FRAME\nSNAP\n"), LeftAlone::OwnCalls { calls: 2 }),
             (format!("; timelapse: off\n{PRINT}"), LeftAlone::TurnedOff),
             ("G28\nG1 X1 Y1\n".to_owned(), LeftAlone::NoFrames),
+            (format!("; spiral_vase = 1\n{PRINT}"), LeftAlone::InPassing),
             (format!("{}{PRINT}", "; thumbnail\n".repeat(200_000)), LeftAlone::NoHead),
         ] {
             assert_eq!(planned(&text).refusal(), Some(reason));

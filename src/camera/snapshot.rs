@@ -115,11 +115,10 @@ pub(super) async fn capture_nearest(shared: &Shared, web: &Web, at: MonoTime, wi
     Err(Miss::NoneNear { camera: shared.name(), within, nearest: seconds(far) })
 }
 
-/// The picture that the server gives now, of whatever time, and when it was asked for.
+/// The picture that the server gives now, of whatever time, and when it was asked for; nothing is noted about the camera.
 pub(super) async fn next(shared: &Shared, web: &Web) -> Result<(Frame, MonoTime), Miss> {
     let (url, server) = address(shared)?;
     let snapshot = fetch(shared, web, &url, server).await?;
-    note(shared, &snapshot);
     Ok((snapshot.frame, snapshot.asked))
 }
 

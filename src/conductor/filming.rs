@@ -41,6 +41,8 @@ pub struct Viewpoint {
     pub view: View,
     /// The head stands still for as long as this one needs, whatever the others need.
     pub leads: bool,
+    /// The user has set its delay, which then wins over calibration.
+    pub delay_is_set: bool,
 }
 
 impl Viewpoint {

@@ -16,6 +16,9 @@ const AHEAD: usize = 4;
 /// When this many of them are left, the next ones are armed.
 const LOW: usize = 1;
 
+/// Why a frame was missed of which the macro called while nobody listened.
+const UNHEARD: &str = "Moonraker or Moonlapse was away when its place was met";
+
 /// The frames of one print.
 #[derive(Clone, Debug)]
 pub(super) struct Live {
@@ -45,13 +48,24 @@ impl Live {
         self.reset = Some(self.next);
     }
 
-    /// Everything that Klipper was told is void, after its macros or the connection were away.
-    pub(super) fn rearm(&mut self) {
+    /// Everything that Klipper was told is void, after its macros or the connection were away. What lies before
+    /// `position` is over.
+    pub(super) fn rearm(&mut self, position: u64) {
         for (at, shot) in self.shots.iter_mut().enumerate().rev() {
-            if shot.state == State::Armed {
+            if shot.state == State::Armed && shot.snapshot.span.to < position {
+                shot.state = State::Missed(UNHEARD.to_owned());
+            } else if shot.state == State::Armed {
                 shot.state = State::Planned;
                 self.next = at;
             }
+        }
+    }
+
+    /// The macro works in the order of the file: what comes before frame `number` is over, though we have not heard of it.
+    fn pass(&mut self, number: u32) {
+        let before = usize::try_from(number).unwrap_or_default().saturating_sub(1);
+        for shot in self.shots[..self.next].iter_mut().take(before).filter(|shot| shot.state == State::Armed) {
+            shot.state = State::Missed(UNHEARD.to_owned());
         }
     }
 
@@ -62,7 +76,11 @@ impl Live {
             return None;
         }
         let from = self.shots[..self.next].iter().position(|shot| shot.state == State::Armed).unwrap_or(self.next);
-        self.next = (from + AHEAD).min(self.shots.len());
+        let until = (from + AHEAD).min(self.shots.len());
+        if until <= self.next {
+            return None;
+        }
+        self.next = until;
         let batch = &mut self.shots[from..self.next];
         let mut list = String::new();
         for (at, shot) in (from..).zip(batch.iter_mut()) {
@@ -88,6 +106,8 @@ impl Live {
 
     /// The macro has gone to the place of frame `number`; `position` is where the file was. Its layer's height, mm.
     pub(super) fn in_place(&mut self, number: u32, position: Option<u64>) -> Option<f64> {
+        self.shot(number)?;
+        self.pass(number);
         let shot = self.shot(number)?;
         let within = |p: u64| shot.snapshot.windows.iter().any(|w| (w.span.from..=w.span.to).contains(&p));
         shot.by_window = position.is_some_and(within);
@@ -106,6 +126,7 @@ impl Live {
 
     /// Frame `number` was not taken.
     pub(super) fn missed(&mut self, number: u32, reason: &str) {
+        self.pass(number);
         if let Some(shot) = self.shot(number) {
             shot.state = State::Missed(reason.to_owned());
         }
@@ -197,10 +218,32 @@ mod tests {
         let mut live = live();
         let first = live.script().unwrap();
         let before = armed(&live);
-        live.rearm();
+        live.rearm(0);
         let again = live.script().unwrap();
         assert_eq!(armed(&live), before);
         assert!(first.contains("VARIABLE=done VALUE=0") && !again.contains("VARIABLE=done"));
+    }
+
+    #[test]
+    fn frames_that_were_met_while_nobody_listened_hold_up_nothing() {
+        let mut live = live();
+        live.script().unwrap();
+        live.in_place(1, None).unwrap();
+        live.captured(1);
+        // Of the second and the third nothing is heard: Moonraker was restarted.
+        let fourth = live.shots[3].snapshot.span.from;
+        live.rearm(fourth);
+        live.script().unwrap();
+        assert_eq!(armed(&live), [4, 5, 6, 7]);
+        // One more call is lost, and the connection notices nothing.
+        for number in 5..=7 {
+            live.in_place(number, None).unwrap();
+            live.captured(number);
+        }
+        live.script().unwrap();
+        assert_eq!(armed(&live), [8, 9, 10, 11]);
+        assert_eq!(live.script(), None, "the same frames again and again");
+        assert_eq!(live.report().missed.into_values().sum::<usize>(), 3);
     }
 
     #[test]

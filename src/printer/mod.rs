@@ -5,6 +5,7 @@
 
 mod print_clock;
 mod trajectory;
+mod travel;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ use serde_json::{Map, Value as Json, json};
 
 pub use print_clock::PrintClock;
 pub use trajectory::{Passing, Trajectory};
+pub use travel::Travel;
 
 use crate::clock::MonoTime;
 

@@ -322,6 +322,22 @@ impl Store {
         self.journal.misses(id, reel)
     }
 
+    /// Keeps what calibration found out about a camera, in place of what was known.
+    ///
+    /// # Errors
+    /// The errors of the journal.
+    pub fn set_timing(&mut self, camera: &str, at: Timestamp, timing: &serde_json::Value) -> Result<(), StoreError> {
+        self.journal.set_timing(camera, at, &timing.to_string())
+    }
+
+    /// What calibration found out about a camera.
+    ///
+    /// # Errors
+    /// The errors of the journal.
+    pub fn timing(&self, camera: &str) -> Result<Option<serde_json::Value>, StoreError> {
+        Ok(self.journal.timing(camera)?.and_then(|timing| serde_json::from_str(&timing).ok()))
+    }
+
     /// Deletes a session: its folder and its rows, nothing else (films made from it stay). A deletion that was cut short
     /// is finished at the next start.
     ///

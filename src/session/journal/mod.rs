@@ -1,5 +1,6 @@
 //! The SQLite journal: rows in, rows out. It knows no files but its own.
 
+mod cameras;
 mod reels;
 mod v1;
 mod v2;
