@@ -54,6 +54,7 @@ impl Bench {
     fn request(&self, frames: &[PathBuf], settings: FilmSettings) -> FilmRequest {
         FilmRequest {
             frames: frames.to_vec(),
+            segments: None,
             print_file: "parts/benchy v2.gcode".into(),
             output_dir: self.films(),
             made_at: made_at(),

@@ -145,7 +145,7 @@ impl Render {
         let made_at = Zoned::now();
         let finished_at = made_at.timestamp();
         let print_file = session.print_file.clone();
-        let request = FilmRequest { frames, print_file, output_dir, made_at, settings, tools };
+        let request = FilmRequest { frames, segments: None, print_file, output_dir, made_at, settings, tools };
         let mut meter = Meter::new();
         let film = runtime.block_on(render::film(request, |progress| meter.show(progress), &cancel));
         meter.end();

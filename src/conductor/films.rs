@@ -104,6 +104,7 @@ impl Worker {
         let made_at = self.now();
         let request = FilmRequest {
             frames: frames.into_iter().map(|f| f.path).collect(),
+            segments: None,
             print_file: session.print_file.clone(),
             output_dir: PathBuf::from(&job.settings.output_path),
             made_at: made_at.clone(),
