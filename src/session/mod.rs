@@ -6,6 +6,8 @@
 //! <store>/journal.db                        sessions, frames, misses, films
 //! <store>/owner.lock                        held by the agent while it runs
 //! <store>/<session>/frames/000001.jpg       JPEG bytes as the camera sent them
+//! <store>/<session>/segments/               parts of the film in the making
+//! <store>/queue/000001.json                 a film that is to be made
 //! ```
 //!
 //! # Order of a commit
@@ -23,16 +25,24 @@
 mod disk;
 mod error;
 mod id;
+mod import;
 mod journal;
 mod model;
 mod publish;
+mod queue;
 mod recover;
+mod retention;
+mod room;
 mod store;
 
 pub use crate::camera::{JpegFlaw, JpegInfo};
 pub use error::StoreError;
 pub use id::SessionId;
+pub use import::Import;
 pub use model::{FilmRecord, Frame, FrameMeta, Miss, NewSession, Outcome, Session, SessionSummary};
 pub use publish::{FRAMES_KEPT, Publisher};
+pub use queue::{Job, JobId, NewJob, Queue};
 pub use recover::Recovery;
+pub use retention::{Limits, Tidied};
+pub use room::Room;
 pub use store::Store;

@@ -46,6 +46,18 @@ impl Journal {
             .map(|word| word == "ok")
     }
 
+    /// Does `work` as a whole or not at all, and syncs once.
+    pub(super) fn atomically<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.wrap(self.db.execute_batch("BEGIN IMMEDIATE"))?;
+        let done = work().and_then(|value| self.wrap(self.db.execute_batch("COMMIT")).map(|()| value));
+        if done.is_err()
+            && let Err(error) = self.db.execute_batch("ROLLBACK")
+        {
+            tracing::debug!(%error, "nothing to roll back");
+        }
+        done
+    }
+
     pub(super) fn insert_session(&self, session: &Session) -> Result<(), StoreError> {
         self.wrap(self.db.execute(
             "INSERT INTO sessions (id, print_file, job_id, started_at, ended_at, outcome, camera, settings)
