@@ -156,6 +156,18 @@ async fn a_late_request_is_served_from_the_past() {
 }
 
 #[tokio::test]
+async fn the_frame_nearest_to_an_instant_is_found_before_and_after_it() {
+    let (_server, camera) = still_camera(config()).await;
+    let ahead = at(rig::monotonic() + 0.3);
+    let first = camera.capture_nearest(ahead, Duration::from_millis(40)).await.unwrap();
+    // Half a frame interval, and the uncertainty of the bounds.
+    assert!(first.exposed.middle().secs_since(ahead).abs() <= 0.04);
+    assert_eq!(camera.capture_nearest(ahead, Duration::from_millis(40)).await.unwrap(), first);
+    let miss = camera.capture_nearest(at(rig::monotonic() - 100.0), Duration::from_millis(40)).await.unwrap_err();
+    assert!(matches!(miss, Miss::NoneNear { .. }), "{miss}");
+}
+
+#[tokio::test]
 async fn filming_goes_on_when_the_camera_comes_back() {
     let (server, camera) = still_camera(config()).await;
     camera.capture(now_for(0.4)).await.unwrap();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use moonlapse::clock::Clock;
 use moonlapse::conductor::films::Films;
+use moonlapse::conductor::planning::Downloads;
 use moonlapse::conductor::{Conductor, Event, Order, Workshop};
 use moonlapse::config::{Mode, Settings};
 use moonlapse::printer::Printer;
@@ -44,7 +45,8 @@ impl Stage {
         let (events_in, events) = mpsc::channel(64);
         let shutdown = CancellationToken::new();
         let films = Films::start(Arc::clone(&store), events_in.clone(), clock, shutdown.clone());
-        let workshop = Workshop { store: Arc::clone(&store), films, events: events_in, clock };
+        let downloads = Downloads::default();
+        let workshop = Workshop { store: Arc::clone(&store), films, events: events_in, downloads, clock };
         let conductor = Conductor::new(workshop, settings);
         Self { conductor, printer: Printer::default(), events, clock, store, shutdown, _dir: dir }
     }

@@ -19,6 +19,7 @@ use url::Url;
 use self::connector::{Attached, remote};
 use crate::clock::{Clock, MonoTime};
 use crate::conductor::films::Films;
+use crate::conductor::planning::Downloads;
 use crate::conductor::{Conductor, Order, Workshop};
 use crate::config::{ConfigError, Layer, Merged, Settings, expand_home, merge};
 use crate::moonraker::{Backoff, Body, Endpoint, Inbox, Incoming, KlipperState, Link, Ticket, subscription_status};
@@ -55,6 +56,7 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
     let settings = settle(options.conf.iter().chain(&options.overrides))?;
     let store_dir =
         if settings.session_path.is_empty() { options.store.clone() } else { settings.session_path.clone().into() };
+    let store_folder = store_dir.clone();
     let Some(store) = open_store(store_dir, &shutdown).await else { return Ok(()) };
     // What a kill left of a film in the making.
     let output = PathBuf::from(&settings.output_path);
@@ -66,7 +68,13 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
     let (attached_in, mut attached) = mpsc::channel(1);
     tokio::spawn(connector::run(options.endpoint.clone(), clock, attached_in, shutdown.clone()));
 
-    let workshop = Workshop { store, films, events: events_in, clock };
+    let downloads = match &options.endpoint {
+        Endpoint::WebSocket { url, api_key } => {
+            Downloads { base: http_base(url), api_key: api_key.clone(), folder: store_folder }
+        }
+        Endpoint::Unix(_) => Downloads { folder: store_folder, ..Downloads::default() },
+    };
+    let workshop = Workshop { store, films, events: events_in, downloads, clock };
     let mut agent = Agent {
         conductor: Conductor::new(workshop, settings),
         printer: Printer::default(),
@@ -134,6 +142,17 @@ fn settle<'a>(layers: impl IntoIterator<Item = &'a Layer>) -> Result<Settings, C
         *path = expand_home(path).to_string_lossy().into_owned();
     }
     Ok(settings)
+}
+
+/// Moonraker over HTTP, where its websocket is known.
+fn http_base(websocket: &Url) -> Option<Url> {
+    let mut base = websocket.clone();
+    base.set_scheme(if base.scheme() == "wss" { "https" } else { "http" }).ok()?;
+    base.set_query(None);
+    // A proxy may serve several printers below one host: what stands before `/websocket` belongs to the printer.
+    let path = base.path().trim_end_matches('/').trim_end_matches("websocket").to_owned();
+    base.set_path(&path);
+    Some(base)
 }
 
 /// Never returns while there is no connection.

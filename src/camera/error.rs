@@ -92,6 +92,18 @@ pub enum Miss {
         /// How long it should have.
         needed: Duration,
     },
+    /// No frame near enough to the instant when the head passed.
+    #[error(
+        "camera '{camera}' had no frame within {within:?} of the instant when the head passed, the nearest was {nearest:?} off: a camera with more frames per second is needed"
+    )]
+    NoneNear {
+        /// The camera's name.
+        camera: String,
+        /// How near it had to be.
+        within: Duration,
+        /// How near the nearest was.
+        nearest: Duration,
+    },
     /// Asked when the frames of that time were gone.
     #[error(
         "the request for a frame of camera '{camera}' came too late, its frames of that time are gone: the host is busy"

@@ -77,6 +77,12 @@ impl Span {
         self.from <= inner.from && inner.until <= self.until
     }
 
+    /// The instant halfway.
+    #[must_use]
+    pub fn middle(&self) -> MonoTime {
+        self.from.offset(self.until.secs_since(self.from) / 2.0)
+    }
+
     fn length(self) -> Duration {
         Duration::try_from_secs_f64(self.until.secs_since(self.from)).unwrap_or_default()
     }
@@ -244,6 +250,47 @@ impl Camera {
         }
     }
 
+    /// The frame whose exposure lies nearest to `at`, for a head that passes by without a stop; its middle is at most
+    /// `within` away. The answer comes when a frame from after `at` has arrived. Also finds frames of the last two
+    /// seconds.
+    ///
+    /// # Errors
+    /// When no frame is that near, and why.
+    pub async fn capture_nearest(&self, at: MonoTime, within: Duration) -> Result<Frame, Miss> {
+        let client = self.client.as_ref().map_err(Clone::clone)?;
+        if self.shared.state().facts.kind == Kind::Snapshots {
+            return snapshot::capture_nearest(&self.shared, client, at, within).await;
+        }
+        let around = Span { from: at - within, until: at + within };
+        let mut changed = self.shared.changed.subscribe();
+        loop {
+            let deadline = {
+                let state = self.shared.state();
+                let passed = state.reel.passed(at);
+                match state.reel.nearest(at) {
+                    Some((frame, far)) if passed && far <= within.as_secs_f64() => return Ok(frame.clone()),
+                    Some((_, far)) if passed => {
+                        let miss = Miss::NoneNear { camera: self.name(), within, nearest: seconds(far) };
+                        return Err(refused_within(&state, around).unwrap_or(miss));
+                    }
+                    _ if state.closed => return Err(Miss::Closed { camera: self.name() }),
+                    _ => around.until + state.facts.latency.min(Duration::from_secs(3)) + PATIENCE,
+                }
+            };
+            tokio::select! {
+                _ = changed.changed() => {}
+                () = self.shared.clock.sleep_until(deadline) => {
+                    let state = self.shared.state();
+                    // The stream ended right after it: the last frame may still be near enough.
+                    return match state.reel.nearest(at) {
+                        Some((frame, far)) if far <= within.as_secs_f64() => Ok(frame.clone()),
+                        _ => Err(self.nothing_came(&state, around, deadline)),
+                    };
+                }
+            }
+        }
+    }
+
     fn name(&self) -> String {
         self.shared.spec.name.clone()
     }
@@ -312,6 +359,10 @@ impl Camera {
 fn refused_within(state: &State, still: Span) -> Option<Miss> {
     let (at, miss) = state.refused.as_ref()?;
     (*at >= still.from).then(|| miss.clone())
+}
+
+fn seconds(secs: f64) -> Duration {
+    Duration::try_from_secs_f64(secs).unwrap_or_default()
 }
 
 fn hold_of(state: &State) -> Duration {

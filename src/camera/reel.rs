@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{Frame, Span};
+use crate::clock::MonoTime;
 
 /// Frames of about the last two seconds, bounded in time and bytes.
 #[derive(Debug, Default)]
@@ -55,6 +56,17 @@ impl Reel {
         let Some(_) = self.frames.iter().find(|f| f.exposed.until > still.until) else { return Found::NotYet };
         if self.frames.iter().any(|f| f.exposed.from < still.from) { Found::NoneInside } else { Found::Gone }
     }
+
+    /// The frame whose exposure lies nearest to `at`, and how far its middle is from it, s; `None` for an empty reel.
+    pub(super) fn nearest(&self, at: MonoTime) -> Option<(&Frame, f64)> {
+        let distance = |frame: &Frame| frame.exposed.middle().secs_since(at).abs();
+        self.frames.iter().map(|frame| (frame, distance(frame))).min_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    /// Whether a frame from after `at` is there, so that none that comes later is nearer to it.
+    pub(super) fn passed(&self, at: MonoTime) -> bool {
+        self.frames.iter().any(|frame| frame.exposed.middle() >= at)
+    }
 }
 
 #[cfg(test)]
@@ -63,7 +75,6 @@ mod tests {
 
     use super::*;
     use crate::camera::Freshness;
-    use crate::clock::MonoTime;
 
     fn span(from: f64, until: f64) -> Span {
         let at = |t| MonoTime::from_secs_f64(t).unwrap();
@@ -100,6 +111,19 @@ mod tests {
         assert_eq!(reel([(9.0, 9.1), (9.9, 10.05)]).find(span(10.0, 10.1)), Found::NotYet);
         assert_eq!(reel([(11.0, 11.1)]).find(span(10.0, 10.1)), Found::Gone);
         assert_eq!(Reel::default().find(span(10.0, 10.1)), Found::NotYet);
+    }
+
+    #[test]
+    fn the_nearest_frame_may_lie_on_either_side() {
+        let reel = reel([(9.0, 9.1), (10.0, 10.1), (11.0, 11.1)]);
+        let at = |t| MonoTime::from_secs_f64(t).unwrap();
+        for (asked, middle) in [(9.4, 9.05), (9.6, 10.05), (10.05, 10.05), (20.0, 11.05)] {
+            let (found, distance) = reel.nearest(at(asked)).unwrap();
+            assert!((found.exposed.middle().as_secs_f64() - middle).abs() < 1e-9, "{asked}");
+            assert!((distance - (asked - middle).abs()).abs() < 1e-9);
+        }
+        assert!(reel.passed(at(11.05)) && !reel.passed(at(11.06)));
+        assert!(Reel::default().nearest(at(1.0)).is_none());
     }
 
     #[test]

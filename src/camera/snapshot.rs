@@ -8,6 +8,8 @@ use tracing::debug;
 use url::Url;
 
 use super::exposure::{DEFAULT_INTERVAL, Exposures, Said};
+use crate::clock::MonoTime;
+
 use super::{Frame, Freshness, JpegInfo, Miss, Shared, Span, http};
 
 /// One picture; a DSLR's is about 12 MB.
@@ -65,6 +67,28 @@ pub(super) async fn capture(shared: &Shared, client: &reqwest::Client, still: Sp
         }
     }
     Err(last.unwrap_or_else(|| Miss::TooLate { camera: shared.spec.name.clone() }))
+}
+
+/// Asks so that the exposure falls on `at` as nearly as is known.
+pub(super) async fn capture_nearest(
+    shared: &Shared,
+    client: &reqwest::Client,
+    at: MonoTime,
+    within: Duration,
+) -> Result<Frame, Miss> {
+    let url = shared.spec.snapshot_url.as_ref().ok_or_else(|| Miss::NoUrl { camera: shared.spec.name.clone() })?;
+    if shared.clock.monotonic() > at + within {
+        return Err(Miss::TooLate { camera: shared.spec.name.clone() });
+    }
+    shared.clock.sleep_until(at).await;
+    let frame = fetch(shared, client, url).await?;
+    note(shared, &frame);
+    let far = frame.exposed.middle().secs_since(at).abs();
+    if far <= within.as_secs_f64() {
+        return Ok(frame);
+    }
+    let nearest = Duration::try_from_secs_f64(far).unwrap_or_default();
+    Err(Miss::NoneNear { camera: shared.spec.name.clone(), within, nearest })
 }
 
 fn note(shared: &Shared, frame: &Frame) {

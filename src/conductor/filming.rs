@@ -53,6 +53,8 @@ pub(super) struct Due {
     pub(super) standstill: Standstill,
     /// What is known about it.
     pub(super) meta: FrameMeta,
+    /// Which of the planned frames it is.
+    pub(super) planned: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -87,15 +89,21 @@ impl Filming {
     }
 
     /// Takes a frame.
-    pub(super) fn frame(&self, due: Due) {
+    ///
+    /// # Errors
+    ///
+    /// Why it is not taken: the camera is too slow. It is noted as a miss.
+    pub(super) fn frame(&self, due: Due) -> Result<(), &'static str> {
         let layer = due.meta.layer;
-        if self.commands.try_send(Command::Frame(Box::new(due))).is_err() {
-            let reason = "the camera has not answered for the earlier frames yet".to_owned();
-            warn!(?layer, reason, "frame missed");
-            // Noted when there is room again; frames fall due seconds apart, so few of these ever wait.
-            let commands = self.commands.clone();
-            tokio::spawn(async move { commands.send(Command::Skipped { layer, reason }).await });
+        if self.commands.try_send(Command::Frame(Box::new(due))).is_ok() {
+            return Ok(());
         }
+        let reason = "the camera has not answered for the earlier frames yet";
+        warn!(?layer, reason, "frame missed");
+        // Noted when there is room again; frames fall due seconds apart, so few of these ever wait.
+        let commands = self.commands.clone();
+        tokio::spawn(async move { commands.send(Command::Skipped { layer, reason: reason.to_owned() }).await });
+        Err(reason)
     }
 
     /// Notes a frame that the macro did not take.
@@ -238,7 +246,7 @@ impl Worker {
         let now = self.clock.wall();
         let camera = shoot.camera.map(|c| c.name);
         let frame_path = shoot.frame_path;
-        let (session, frames, publisher, others) = self
+        let (session, frames, layer, publisher, others) = self
             .disk(move |store| {
                 let resumed = store.resume(&shoot.print_file, None)?.filter(|session| {
                     let apart = session.started_at.duration_since(shoot.started_at).unsigned_abs();
@@ -269,14 +277,15 @@ impl Worker {
                 let publisher = publisher
                     .inspect_err(|problem| warn!(error = %problem, "the UIs will show no frames of this print"))
                     .ok();
-                Ok((session, frames.len(), publisher, others))
+                let layer = frames.iter().filter_map(|frame| frame.meta.layer).max();
+                let count = frames.len().try_into().unwrap_or(u32::MAX);
+                Ok((session, count, layer, publisher, others))
             })
             .await?;
         for summary in others {
             self.tell(Event::Ended { summary: Box::new(summary), film_asked: false }).await;
         }
-        let frames = frames.try_into().unwrap_or(u32::MAX);
-        self.tell(Event::Begun { session: session.id.clone(), frames }).await;
+        self.tell(Event::Begun { session: session.id.clone(), frames, layer }).await;
         Ok((session, publisher))
     }
 
@@ -288,15 +297,15 @@ impl Worker {
         due: Due,
         publisher: &mut Option<Publisher>,
     ) -> Event {
-        let Due { standstill, mut meta } = due;
+        let Due { standstill, mut meta, planned } = due;
         let layer = meta.layer;
         let Some(camera) = camera else {
             let reason = "no camera: add one to Moonraker, or set snapshoturl in [timelapse]".to_owned();
-            return self.missed(session, layer, reason).await;
+            return self.missed(session, layer, planned, reason).await;
         };
         let frame = match camera.capture(standstill.span).await {
             Ok(frame) => frame,
-            Err(miss) => return self.missed(session, layer, miss.to_string()).await,
+            Err(miss) => return self.missed(session, layer, planned, miss.to_string()).await,
         };
         let late = self.clock.monotonic().secs_since(frame.exposed.until);
         let age = SignedDuration::try_from_secs_f64(late).unwrap_or_default();
@@ -319,16 +328,16 @@ impl Worker {
                     warn!(error = %problem, number = stored.number, "the UIs do not show this frame");
                 }
                 info!(session = %session.id, number = stored.number, ?layer, bytes = stored.bytes, "frame taken");
-                Event::FrameTaken { number: stored.number, file: Publisher::name(stored.number) }
+                Event::FrameTaken { planned, number: stored.number, file: Publisher::name(stored.number) }
             }
-            Err(problem) => self.missed(session, layer, problem.to_string()).await,
+            Err(problem) => self.missed(session, layer, planned, problem.to_string()).await,
         }
     }
 
-    async fn missed(&self, session: &Session, layer: Option<u32>, reason: String) -> Event {
+    async fn missed(&self, session: &Session, layer: Option<u32>, planned: Option<u32>, reason: String) -> Event {
         warn!(session = %session.id, ?layer, reason, "frame missed");
         self.note_miss(session, layer, reason.clone()).await;
-        Event::FrameMissed { reason }
+        Event::FrameMissed { planned, reason }
     }
 
     async fn note_miss(&self, session: &Session, layer: Option<u32>, reason: String) {

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use super::filming::SharedStore;
 use super::films::Films;
+use super::planning::{Downloads, Planned};
 use crate::clock::Clock;
 use crate::session::{SessionId, SessionSummary};
 
@@ -19,14 +20,25 @@ pub enum Event {
         session: SessionId,
         /// So far.
         frames: u32,
+        /// Layer of the last one.
+        layer: Option<u32>,
     },
     /// The print can't be filmed.
     FilmingFailed {
         /// In a sentence.
         reason: String,
     },
+    /// The file that is printed was read, or could not be.
+    Planned {
+        /// Which print of this agent's run.
+        print: u64,
+        /// What is in it, or why it is not known.
+        outcome: Result<Box<Planned>, String>,
+    },
     /// A frame is stored and shown.
     FrameTaken {
+        /// Which of the planned frames it is.
+        planned: Option<u32>,
         /// Its number.
         number: u32,
         /// Its name in the root `timelapse_frames`.
@@ -34,6 +46,8 @@ pub enum Event {
     },
     /// A frame was due and not got.
     FrameMissed {
+        /// Which of the planned frames it is.
+        planned: Option<u32>,
         /// In a sentence.
         reason: String,
     },
@@ -75,6 +89,8 @@ pub struct Workshop {
     pub films: Films,
     /// Where the workers report.
     pub events: mpsc::Sender<Event>,
+    /// Where G-code files can be got.
+    pub downloads: Downloads,
     /// The time.
     pub clock: Clock,
 }

@@ -10,8 +10,13 @@ mod events;
 pub mod filming;
 pub mod films;
 mod frame_call;
+mod live;
 mod macros;
 mod messages;
+mod places;
+pub mod planning;
+mod scheme;
+mod watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,8 +28,9 @@ use tracing::{info, warn};
 use self::events::LastFrame;
 use self::filming::{Due, Filming, Shoot};
 use self::films::Job;
-use self::frame_call::FrameCall;
+use self::frame_call::{FrameCall, counted};
 pub use self::messages::{Event, Order, Transform, Workshop};
+use self::watch::Watch;
 use crate::camera::CameraSpec;
 use crate::clock::MonoTime;
 use crate::config::{Mode, Settings};
@@ -44,6 +50,10 @@ struct Current {
     session: Option<SessionId>,
     /// TIMELAPSE_RENDER was called: a film is wanted at the end whatever the settings say.
     film_asked: bool,
+    /// Who says when a frame is due.
+    watch: Watch,
+    /// Layer of the last frame before the agent was restarted.
+    last_layer: Option<u32>,
 }
 
 /// Decides. See the module's documentation.
@@ -56,6 +66,8 @@ pub struct Conductor {
     /// How the webcam's picture is to be turned and mirrored, where the settings do not say it.
     transform: Transform,
     current: Option<Current>,
+    /// How many prints were begun, to tell a late plan from the present one.
+    prints: u64,
     /// What must be done before the next session begins: closing the earlier ones.
     ending: Option<JoinHandle<()>>,
     /// For `timelapse.render` when nothing is printed.
@@ -85,6 +97,7 @@ impl Conductor {
             camera: None,
             transform: Transform::default(),
             current: None,
+            prints: 0,
             ending: None,
             latest: None,
             last_frame: LastFrame::default(),
@@ -127,13 +140,16 @@ impl Conductor {
         }
         let hyperlapse = |s: &Settings| (s.enabled && s.mode == Mode::Hyperlapse).then_some(s.hyperlapse_cycle);
         let (before, after) = (hyperlapse(&self.settings), hyperlapse(&settings));
-        self.settings = settings;
+        let before_all = std::mem::replace(&mut self.settings, settings);
         info!(enabled = self.settings.enabled, mode = ?self.settings.mode, parkhead = self.settings.parkhead, "settings changed");
         if before != after && self.current.is_some() {
             self.gcode(after.map_or_else(macros::hyperlapse_stop, macros::hyperlapse_start));
         }
         self.set_up_macros(printer);
         self.follow(printer);
+        if self.current.is_some() && watch::shape(&before_all) != watch::shape(&self.settings) {
+            self.watch_anew(printer);
+        }
     }
 
     /// The camera to film with, from the next print on.
@@ -158,6 +174,7 @@ impl Conductor {
         self.set_up_macros(printer);
         self.catch_up(printer);
         self.follow(printer);
+        self.rearm();
     }
 
     /// Klipper stopped: an error, an emergency stop or a restart. A print that was under way is over.
@@ -186,8 +203,9 @@ impl Conductor {
             }
         }
         if self.current.is_none() && stats.state.is_active() && self.settings.enabled {
-            self.begin(stats);
+            self.begin(stats, printer);
         }
+        self.arm();
     }
 
     /// Klipper's macro says that the head stands still soon.
@@ -197,16 +215,21 @@ impl Conductor {
             // The call is a sample of the print clock like any other, and often the fastest.
             printer.clock_mut().observe(print_time - call.eta, received);
         }
-        let Some(current) = &self.current else {
+        let Some(current) = &mut self.current else {
             warn!("a frame was announced, but no print is being filmed");
             return;
         };
         if self.stopped || !self.settings.enabled {
             return;
         }
+        let height = match (&mut current.watch, call.frame) {
+            (Watch::Live(live), Some(frame)) => live.in_place(frame, call.file_position),
+            _ => None,
+        };
         let temperature = |heater: &str| printer.temperature(heater).map(|t| t.actual);
         let meta = FrameMeta {
-            layer: printer.print_stats().current_layer,
+            layer: call.layer.or(printer.print_stats().current_layer),
+            height_mm: height,
             x_mm: call.position[0],
             y_mm: call.position[1],
             z_mm: call.position[2],
@@ -215,15 +238,25 @@ impl Conductor {
             file_position: call.file_position,
             ..FrameMeta::default()
         };
-        current.filming.frame(Due { standstill: call.standstill(printer.clock(), received), meta });
+        let standstill = call.standstill(printer.clock(), received);
+        let taken = current.filming.frame(Due { standstill, meta, planned: call.frame });
+        if let (Err(reason), Some(frame), Watch::Live(live)) = (taken, call.frame, &mut current.watch) {
+            live.missed(frame, reason);
+        }
+        self.arm();
     }
 
     /// Klipper's macro did not take a frame.
     pub fn frame_skipped(&mut self, params: &Json, printer: &Printer) {
         let reason = params.get("reason").and_then(Json::as_str).unwrap_or("the macro gave no reason");
-        if let Some(current) = &self.current {
-            current.filming.skipped(printer.print_stats().current_layer, reason.to_owned());
+        let Some(current) = &mut self.current else { return };
+        let mut layer = printer.print_stats().current_layer;
+        if let (Watch::Live(live), Some(frame)) = (&mut current.watch, counted(params, "frame")) {
+            layer = live.layer(frame).or(layer);
+            live.missed(frame, reason);
         }
+        current.filming.skipped(layer, reason.to_owned());
+        self.arm();
     }
 
     /// One of the control macros was called.
@@ -273,10 +306,11 @@ impl Conductor {
     /// Something that a worker reports.
     pub fn handle(&mut self, event: Event, printer: &Printer) {
         match event {
-            Event::Begun { session, frames } => {
+            Event::Begun { session, frames, layer } => {
                 self.latest = Some(session.clone());
                 if let Some(current) = &mut self.current {
                     current.session = Some(session);
+                    current.last_layer = layer;
                 }
                 let file = if frames == 0 { String::new() } else { crate::session::Publisher::name(frames) };
                 self.last_frame = LastFrame { count: frames, file };
@@ -284,11 +318,18 @@ impl Conductor {
                 self.show_last_frame();
             }
             Event::FilmingFailed { reason } => self.say(&format!("Timelapse: this print is not filmed: {reason}")),
-            Event::FrameTaken { number, file } => {
+            Event::Planned { print, outcome } => self.planned(print, outcome, printer),
+            Event::FrameTaken { planned, number, file } => {
+                if let (Some(live), Some(frame)) = (self.live(), planned) {
+                    live.captured(frame);
+                }
                 self.last_frame = LastFrame { count: number, file };
                 self.show_last_frame();
             }
-            Event::FrameMissed { reason } => {
+            Event::FrameMissed { planned, reason } => {
+                if let (Some(live), Some(frame)) = (self.live(), planned) {
+                    live.missed(frame, &reason);
+                }
                 self.misses += 1;
                 let event = events::frame_error(&self.last_frame, &reason);
                 self.orders.push(Order::Ui { event: Some(event), last_frame: None });
@@ -316,7 +357,7 @@ impl Conductor {
         }
     }
 
-    fn begin(&mut self, stats: PrintStats) {
+    fn begin(&mut self, stats: PrintStats, printer: &Printer) {
         let clock = self.workshop.clock;
         let since = Duration::try_from_secs_f64(stats.total_duration).unwrap_or_default();
         let now = clock.wall();
@@ -334,7 +375,11 @@ impl Conductor {
             filming,
             session: None,
             film_asked: false,
+            watch: Watch::Off,
+            last_layer: None,
         });
+        self.prints += 1;
+        self.watch_anew(printer);
         if self.settings.mode == Mode::Hyperlapse {
             self.gcode(macros::hyperlapse_start(self.settings.hyperlapse_cycle));
         }
@@ -350,6 +395,7 @@ impl Conductor {
             self.stopped = false;
             self.gcode(macros::clear_stopped());
         }
+        self.report(&current.watch);
         self.ending = Some(current.filming.finish(outcome, current.film_asked));
     }
 
