@@ -9,7 +9,7 @@ use std::process::Command;
 use jiff::Zoned;
 use jiff::civil::date;
 use jiff::tz::TimeZone;
-use moonlapse::render::{Film, FilmRequest, FilmSettings, ParamError, Progress, RenderError, Tools, film};
+use moonlapse::render::{Film, FilmRequest, FilmSettings, OnVerified, ParamError, Progress, RenderError, Tools, film};
 use rustix::process::Pid;
 use tokio_util::sync::CancellationToken;
 
@@ -60,6 +60,7 @@ impl Bench {
             made_at: made_at(),
             settings,
             tools: Tools::default(),
+            on_verified: OnVerified::default(),
         }
     }
 

@@ -27,7 +27,7 @@ use tracing::{info, warn};
 
 use self::events::LastFrame;
 use self::filming::{Due, Filming, Shoot};
-use self::films::Job;
+use self::films::{Ending, Job, Shooting, ending};
 use self::frame_call::{FrameCall, counted};
 pub use self::messages::{Event, Order, Transform, Workshop};
 use self::watch::Watch;
@@ -182,6 +182,8 @@ impl Conductor {
         self.macros_ready = false;
         self.macros_have = None;
         self.end_current(Outcome::Error);
+        self.workshop.films.set_printing(false);
+        self.prepare_film();
     }
 
     /// The printer's state changed.
@@ -205,6 +207,8 @@ impl Conductor {
         if self.current.is_none() && stats.state.is_active() && self.settings.enabled {
             self.begin(stats, printer);
         }
+        self.workshop.films.set_printing(printer.print_stats().state.is_active());
+        self.prepare_film();
         self.arm();
     }
 
@@ -288,6 +292,7 @@ impl Conductor {
             && at_end
         {
             current.film_asked = true;
+            self.prepare_film();
             info!("a film will be made when the print ends");
             return Ok(json!({"status": "queued"}));
         }
@@ -316,6 +321,7 @@ impl Conductor {
                 self.last_frame = LastFrame { count: frames, file };
                 self.misses = 0;
                 self.show_last_frame();
+                self.prepare_film();
             }
             Event::FilmingFailed { reason } => self.say(&format!("Timelapse: this print is not filmed: {reason}")),
             Event::Planned { print, outcome } => self.planned(print, outcome, printer),
@@ -325,6 +331,7 @@ impl Conductor {
                 }
                 self.last_frame = LastFrame { count: number, file };
                 self.show_last_frame();
+                self.workshop.films.frame_stored();
             }
             Event::FrameMissed { planned, reason } => {
                 if let (Some(live), Some(frame)) = (self.live(), planned) {
@@ -412,14 +419,18 @@ impl Conductor {
         self.latest = Some(session.id.clone());
         let missed = if *misses == 0 { String::new() } else { format!(", {misses} missed") };
         self.say(&format!("Timelapse: {frames} frames{missed}"));
-        // An interrupted session is one whose end we did not see, as a rule a print that went on without us.
-        let whole = matches!(outcome, Outcome::Complete | Outcome::Interrupted);
-        if film_asked || (self.settings.autorender && whole) {
-            if let Err(problem) = self.queue(session.id.clone(), true, self.settings.saveframes) {
-                warn!(session = %session.id, problem, "no film");
+        match ending(&self.settings, outcome, film_asked) {
+            Ending::Film => {
+                if let Err(problem) = self.queue(session.id.clone(), true, self.settings.saveframes, false) {
+                    warn!(session = %session.id, problem, "no film");
+                }
             }
-        } else {
-            info!(session = %session.id, "no film was asked for; `moonlapse render` makes one");
+            Ending::Keep => info!(session = %session.id, "no film was asked for; `moonlapse render` makes one"),
+            Ending::Discard => {
+                if let Err(problem) = self.workshop.films.discard(session.id.clone()) {
+                    warn!(session = %session.id, error = %problem, "the frames are kept");
+                }
+            }
         }
     }
 
@@ -440,17 +451,34 @@ impl Conductor {
         let Some(session) = session else {
             return Err("there are no frames yet; `moonlapse sessions` lists the earlier prints".to_owned());
         };
-        self.queue(session.clone(), film, archive)?;
+        self.queue(session.clone(), film, archive, true)?;
         Ok(json!({"status": "started", "session": session.as_str()}))
     }
 
-    fn queue(&self, session: SessionId, film: bool, archive: bool) -> Result<(), String> {
+    fn queue(&self, session: SessionId, film: bool, archive: bool, asked: bool) -> Result<(), String> {
+        let settings = self.film_settings();
+        self.workshop.films.make(Job { session, film, archive, asked, settings }).map_err(|busy| busy.to_string())
+    }
+
+    /// The settings for a film, turned as the webcam is.
+    fn film_settings(&self) -> Settings {
         let mut settings = self.settings.clone();
         if settings.rotation == 0 && !settings.flip_x && !settings.flip_y {
             let Transform { rotation, flip_x, flip_y } = self.transform;
             (settings.rotation, settings.flip_x, settings.flip_y) = (rotation, flip_x, flip_y);
         }
-        self.workshop.films.make(Job { session, film, archive, settings }).map_err(|busy| busy.to_string())
+        settings
+    }
+
+    /// Tells the film workers what the print under way is, so that its film is prepared.
+    fn prepare_film(&self) {
+        let films = &self.workshop.films;
+        films.configure(&self.settings);
+        let shooting = self.current.as_ref().and_then(|current| {
+            let film_wanted = ending(&self.settings, Outcome::Complete, current.film_asked) == Ending::Film;
+            Some(Shooting { session: current.session.clone()?, settings: self.film_settings(), film_wanted })
+        });
+        films.set_shooting(shooting);
     }
 
     /// Brings the macros up to date, where they are not: no script is sent for nothing.

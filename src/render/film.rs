@@ -1,8 +1,10 @@
 //! One film of a whole session.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::{Timestamp, Zoned};
 use serde::Serialize;
@@ -37,6 +39,28 @@ pub struct FilmRequest {
     pub settings: FilmSettings,
     /// What makes it.
     pub tools: Tools,
+    /// Told of the film when it is verified and has only its temporary name.
+    pub on_verified: OnVerified,
+}
+
+/// Called once, in a thread that may block.
+#[derive(Clone, Default)]
+pub struct OnVerified(Option<Arc<Call>>);
+
+type Call = dyn Fn(&Film) + Send + Sync;
+
+impl OnVerified {
+    /// Calls this.
+    #[must_use]
+    pub fn new(call: impl Fn(&Film) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(call)))
+    }
+}
+
+impl fmt::Debug for OnVerified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OnVerified").field(&self.0.is_some()).finish()
+    }
 }
 
 /// How far a render is.
@@ -99,7 +123,7 @@ pub async fn film(
     on_progress: impl FnMut(Progress) + Send,
     cancel: &CancellationToken,
 ) -> Result<Film, RenderError> {
-    let FilmRequest { frames, segments, print_file, output_dir, made_at, settings, tools } = request;
+    let FilmRequest { frames, segments, print_file, output_dir, made_at, settings, tools, on_verified } = request;
     if frames.is_empty() {
         return Err(RenderError::NoFrames);
     }
@@ -131,19 +155,10 @@ pub async fn film(
 
     let Job { settings, scratch, output_dir, survey, .. } = job;
     let finish = move || {
-        let scratch_film = scratch.film();
-        let bytes = sync(&scratch_film)?;
-        let mut files = Vec::new();
-        if preview {
-            sync(&scratch.preview())?;
-            files.push((scratch.preview(), ".jpg"));
-        }
-        files.push((scratch_film, ".mp4"));
-        let mut paths = names::publish(&output_dir, &stem, &files)?;
-        let path = paths.pop().unwrap_or_default();
-        let film = Film {
-            path,
-            preview: paths.pop(),
+        let bytes = sync(&scratch.film())?;
+        let mut film = Film {
+            path: scratch.film(),
+            preview: None,
             frames: total,
             repeated: settings.duplicatelastframe,
             skipped: survey.skipped,
@@ -151,6 +166,18 @@ pub async fn film(
             duration_s,
             bytes,
         };
+        if let Some(call) = on_verified.0 {
+            call(&film);
+        }
+        let mut files = Vec::new();
+        if preview {
+            sync(&scratch.preview())?;
+            files.push((scratch.preview(), ".jpg"));
+        }
+        files.push((scratch.film(), ".mp4"));
+        let mut paths = names::publish(&output_dir, &stem, &files)?;
+        film.path = paths.pop().unwrap_or_default();
+        film.preview = paths.pop();
         let skipped = film.skipped.len();
         tracing::debug!(film = %film.path.display(), frames = total, skipped, fps, duration_s, bytes, "film finished");
         Ok(film)

@@ -8,7 +8,7 @@
 //! * `film`: these three in turn, for one film of a whole session.
 //! * `segments`: parts of a film, encoded while the print is under way.
 //! * `pace`: when ffmpeg may run beside a print.
-//! * `archive`: the frames themselves, as a zip.
+//! * `archive`: the frames themselves, as a zip; `import`: such a zip, or pictures from elsewhere, as a session.
 //!
 //! # What is sure
 //!
@@ -21,6 +21,7 @@ mod archive;
 mod command;
 mod error;
 mod film;
+mod import;
 mod names;
 mod pace;
 mod params;
@@ -35,8 +36,9 @@ mod verify;
 
 pub use archive::{Archive, ArchiveRequest, archive};
 pub use error::{RenderError, Transcript};
-pub use film::{Film, FilmRequest, Progress, film};
+pub use film::{Film, FilmRequest, OnVerified, Progress, film};
 pub use pace::Pace;
+pub use import::{ImportError, ImportRequest, Imported, import};
 pub use params::ParamError;
 pub use scratch::remove_leftovers;
 pub use segments::{NextSegment, SEGMENT_FRAMES, SegmentRequest, Segments, next_segment};

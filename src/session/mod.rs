@@ -41,7 +41,7 @@ pub use id::SessionId;
 pub use import::Import;
 pub use model::{FilmRecord, Frame, FrameMeta, Miss, NewSession, Outcome, Session, SessionSummary};
 pub use publish::{FRAMES_KEPT, Publisher};
-pub use queue::{Job, JobId, NewJob, Queue};
+pub use queue::{Claim, Job, JobId, NewJob, Queue};
 pub use recover::Recovery;
 pub use retention::{Limits, Tidied};
 pub use room::Room;

@@ -62,6 +62,24 @@ pub struct Job {
     pub problem: Option<String>,
     /// It is not tried again; it stays until it is cancelled or asked for again.
     pub failed: bool,
+    /// The film that was finished, when the agent may have stopped before it noted the end.
+    #[serde(skip)]
+    pub claim: Option<Claim>,
+}
+
+/// A finished film, known by its file and not by its name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The file system.
+    pub device: u64,
+    /// The file's number in it.
+    pub inode: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// Frames in it.
+    pub frames: u32,
+    /// s.
+    pub duration_s: f64,
 }
 
 /// A job as it is on disk.
@@ -80,6 +98,8 @@ struct OnDisk {
     problem: Option<String>,
     #[serde(default)]
     failed: bool,
+    #[serde(default)]
+    claim: Option<Claim>,
 }
 
 /// The queue of one store. Blocks on the disk, like the store.
@@ -95,18 +115,22 @@ impl Queue {
         Self { folder: store.join(FOLDER) }
     }
 
-    /// Queues a job. One that wants the same of the same session and has not begun takes the new settings instead; one
-    /// that failed is replaced.
+    /// Queues a job. One that wants the same of the same session and has not begun takes the new settings instead. When
+    /// nobody asked for it, one that has begun or failed is left as it is; else a failed one is replaced.
     ///
     /// # Errors
     /// The errors of the disk.
     pub fn add(&self, new: NewJob) -> Result<Job, StoreError> {
         disk::create_folder(&self.folder)?;
         let jobs = self.list()?;
-        let same = |job: &&Job| {
-            job.session == new.session && (job.film, job.archive) == (new.film, new.archive) && job.attempts == 0
-        };
-        let id = match jobs.iter().find(same) {
+        let same = |job: &&Job| job.session == new.session && (job.film, job.archive) == (new.film, new.archive);
+        let begun = |job: &&Job| job.attempts > 0 || job.failed;
+        if let Some(known) = jobs.iter().filter(same).find(begun)
+            && !new.asked
+        {
+            return Ok(known.clone());
+        }
+        let id = match jobs.iter().filter(same).find(|job| !begun(job)) {
             Some(job) => job.id,
             None => jobs.last().map_or(1, |job| job.id + 1),
         };
@@ -114,8 +138,19 @@ impl Queue {
         for failed in jobs.iter().filter(|job| job.failed && job.session == session) {
             self.remove(failed.id);
         }
-        let job =
-            Job { id, session, film, archive, asked, settings, created_at, attempts: 0, problem: None, failed: false };
+        let job = Job {
+            id,
+            session,
+            film,
+            archive,
+            asked,
+            settings,
+            created_at,
+            attempts: 0,
+            problem: None,
+            failed: false,
+            claim: None,
+        };
         self.write(&job)?;
         tracing::debug!(job = id, session = %job.session, film, archive, "job queued");
         Ok(job)
@@ -141,10 +176,10 @@ impl Queue {
     pub fn get(&self, id: JobId) -> Option<Job> {
         let path = self.path(id);
         let read = || {
-            let OnDisk { session, film, archive, asked, settings, created_at, attempts, problem, failed } =
+            let OnDisk { session, film, archive, asked, settings, created_at, attempts, problem, failed, claim } =
                 serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
             let session = SessionId::parse(&session)?;
-            Some(Job { id, session, film, archive, asked, settings, created_at, attempts, problem, failed })
+            Some(Job { id, session, film, archive, asked, settings, created_at, attempts, problem, failed, claim })
         };
         let job = read();
         if job.is_none() && path.exists() {
@@ -160,8 +195,11 @@ impl Queue {
     /// The errors of the disk.
     pub fn begin(&self, id: JobId) -> Result<Option<Job>, StoreError> {
         let Some(mut job) = self.get(id).filter(|job| !job.failed) else { return Ok(None) };
-        if job.attempts >= MOST_ATTEMPTS {
-            let problem = format!("it was begun {MOST_ATTEMPTS} times and the agent was gone each time before its end");
+        // A finished film is only found and noted, whatever the attempts.
+        if job.attempts >= MOST_ATTEMPTS && job.claim.is_none() {
+            let problem = job.problem.unwrap_or_else(|| {
+                format!("it was begun {MOST_ATTEMPTS} times, and each time the agent was gone before its end")
+            });
             self.fail(id, problem)?;
             return Ok(None);
         }
@@ -170,15 +208,30 @@ impl Queue {
         Ok(Some(job))
     }
 
-    /// Notes that an attempt gave nothing, and that the job is to be tried again.
+    /// Notes that an attempt gave nothing, and that the job is to be tried again; without `counts` as if it had not
+    /// begun.
     ///
     /// # Errors
     /// The errors of the disk.
-    pub fn put_off(&self, id: JobId, problem: Option<String>) -> Result<(), StoreError> {
+    pub fn put_off(&self, id: JobId, problem: Option<String>, counts: bool) -> Result<(), StoreError> {
         self.change(id, |job| {
-            job.attempts = job.attempts.saturating_sub(1);
-            job.problem = problem;
+            job.attempts = job.attempts.saturating_sub(u32::from(!counts));
+            job.problem = problem.or(job.problem.take());
         })
+    }
+
+    /// Notes the film that is about to get its name.
+    ///
+    /// # Errors
+    /// The errors of the disk.
+    pub fn claim(&self, id: JobId, claim: Claim) -> Result<(), StoreError> {
+        self.change(id, |job| job.claim = Some(claim))
+    }
+
+    /// Whether the job is in the queue; it is not once somebody cancelled it.
+    #[must_use]
+    pub fn holds(&self, id: JobId) -> bool {
+        self.path(id).exists()
     }
 
     /// Notes that the job failed for good.
@@ -208,9 +261,9 @@ impl Queue {
     }
 
     fn write(&self, job: &Job) -> Result<(), StoreError> {
-        let Job { id, session, film, archive, asked, settings, created_at, attempts, problem, failed } = job.clone();
+        let Job { id, session, film, archive, asked, settings, created_at, attempts, problem, failed, claim } = job.clone();
         let session = session.to_string();
-        let on_disk = OnDisk { session, film, archive, asked, settings, created_at, attempts, problem, failed };
+        let on_disk = OnDisk { session, film, archive, asked, settings, created_at, attempts, problem, failed, claim };
         let path = self.path(id);
         let json = serde_json::to_vec_pretty(&on_disk).map_err(|error| StoreError::io("write", &path, error.into()))?;
         disk::replace_durably(&path.with_extension("tmp"), &path, &json)
@@ -263,7 +316,8 @@ mod tests {
         assert_eq!(queue.list().unwrap(), [again]);
         assert_eq!(queue.add(NewJob { archive: true, ..new("a") }).unwrap().id, 2, "that is something else");
         queue.begin(1).unwrap();
-        assert_eq!(queue.add(new("a")).unwrap().id, 3, "what has begun has its settings");
+        assert_eq!(queue.add(new("a")).unwrap().id, 1, "nobody asked again");
+        assert_eq!(queue.add(NewJob { asked: true, ..new("a") }).unwrap().id, 3, "what has begun has its settings");
     }
 
     #[test]
@@ -276,14 +330,15 @@ mod tests {
         }
         assert_eq!(queue.begin(1).unwrap(), None);
         assert!(queue.get(1).unwrap().failed);
-        let again = queue.add(new("a")).unwrap();
+        assert!(queue.add(new("a")).unwrap().failed, "nobody asked again");
+        let again = queue.add(NewJob { asked: true, ..new("a") }).unwrap();
         assert_eq!(queue.list().unwrap(), std::slice::from_ref(&again), "asked for again, it replaces the failed one");
         queue.begin(again.id).unwrap();
-        queue.put_off(again.id, Some("the disk is full".into())).unwrap();
+        queue.put_off(again.id, Some("the disk is full".into()), false).unwrap();
         let waiting = queue.get(again.id).unwrap();
         assert_eq!((waiting.attempts, waiting.problem.as_deref()), (0, Some("the disk is full")));
         queue.remove(again.id);
-        queue.put_off(again.id, None).unwrap();
+        queue.put_off(again.id, None, true).unwrap();
         assert_eq!(queue.get(again.id), None, "cancelled is cancelled");
     }
 }

@@ -5,7 +5,11 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::journal::Journal;
 use super::{FilmRecord, Outcome, SessionId, SessionSummary, Store, StoreError, disk};
+
+/// Prefix of a session's folder while its frames are being deleted.
+pub(super) const EMPTIED: &str = ".emptied-";
 
 /// How much is kept. Zeros set no limit; the newest one is kept whatever the limits say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,7 +46,8 @@ impl Store {
     /// Deletes sessions and films beyond the limits, the oldest first. Sessions that are printing or in `spared` stay.
     ///
     /// A film is deleted, with the picture beside it, when it is still the file that the journal knows: under its name, of
-    /// its size. The journal goes on knowing that it was made.
+    /// its size. A session whose frames are deleted stays known while one of its films is there, because the journal is
+    /// what says that the film is ours.
     ///
     /// # Errors
     /// The errors of disk and journal; what was deleted before is deleted.
@@ -77,13 +82,48 @@ impl Store {
         for i in expendable(with_frames.iter().map(|summary| item(summary)).collect(), frames, now) {
             if let Some(summary) = with_frames.get(i) {
                 let id = &summary.session.id;
-                self.delete(id)?;
+                self.delete_frames(id)?;
                 tracing::info!(session = %id, frames = summary.frames, "old frames deleted, as set");
                 tidied.sessions += 1;
                 tidied.bytes += summary.bytes;
             }
         }
+        for summary in sessions {
+            if summary.frames == 0 && summary.session.outcome != Outcome::Printing {
+                self.forget_when_empty(&summary.session.id)?;
+            }
+        }
         Ok(tidied)
+    }
+
+    /// Deletes the frames of a session, and the session itself when none of its films is there any more.
+    fn delete_frames(&mut self, id: &SessionId) -> Result<(), StoreError> {
+        let folder = self.dir.join(id.as_str());
+        let emptied = self.dir.join(format!("{EMPTIED}{id}"));
+        match fs::rename(&folder, &emptied) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(StoreError::io("delete", &folder, error));
+            }
+            _ => disk::sync_folder(&self.dir)?,
+        }
+        finish_emptying(&self.journal, id, &emptied)?;
+        self.forget_when_empty(id)
+    }
+
+    fn forget_when_empty(&mut self, id: &SessionId) -> Result<(), StoreError> {
+        let SessionSummary { frames, lost, films, .. } = self.summary(id)?;
+        // Lost frames may come back, from a disk that is not there at the moment.
+        let empty = frames == 0 && lost == 0 && !films.is_empty() && !films.iter().any(is_there);
+        if empty { self.delete(id) } else { Ok(()) }
+    }
+}
+
+/// Second half of deleting frames: rows first, so that a kill now still finds the folder.
+pub(super) fn finish_emptying(journal: &Journal, id: &SessionId, emptied: &Path) -> Result<(), StoreError> {
+    journal.delete_frames(id)?;
+    match fs::remove_dir_all(emptied) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::io("delete", emptied, error)),
+        _ => Ok(()),
     }
 }
 

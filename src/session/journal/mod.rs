@@ -107,6 +107,11 @@ impl Journal {
         self.wrap(self.db.execute("DELETE FROM sessions WHERE id = ?1", [id.as_str()])).map(|_| ())
     }
 
+    /// Removes the session's frames; its films stay known.
+    pub(super) fn delete_frames(&self, id: &SessionId) -> Result<(), StoreError> {
+        self.wrap(self.db.execute("DELETE FROM frames WHERE session = ?1", [id.as_str()])).map(|_| ())
+    }
+
     pub(super) fn insert_frame(&self, id: &SessionId, frame: &Frame) -> Result<(), StoreError> {
         let sql = format!(
             "INSERT INTO frames (session, {FRAME_COLUMNS})
