@@ -1,8 +1,11 @@
 //! The `moonlapse` command: one file per subcommand, each with its arguments and a `run`.
 
 mod check;
+mod failure;
+mod meter;
 pub mod paths;
 mod plan;
+mod queue;
 mod render;
 mod run;
 pub mod schema;
@@ -27,6 +30,7 @@ pub struct Cli {
 enum Command {
     Check(check::Check),
     Plan(Box<plan::Plan>),
+    Queue(queue::Queue),
     Render(Box<render::Render>),
     Run(run::Run),
     Schema(schema::Schema),
@@ -41,6 +45,7 @@ impl Cli {
         match self.command {
             Command::Check(check) => check.run(),
             Command::Plan(plan) => plan.run(),
+            Command::Queue(queue) => queue.run(),
             Command::Render(command) => command.run(),
             Command::Run(run) => run.run(),
             Command::Schema(schema) => schema.run(),
