@@ -223,8 +223,14 @@ impl<F: FnMut(Progress) + Send> Job<'_, F> {
         };
         match join.go(segments, &mut self.on_progress, self.cancel).await {
             Ok(made) => Ok(made.map(|(frames, duration_s)| (frames, fps, duration_s))),
-            // More room is needed for a film of the other kind, not less.
-            Err(error @ (RenderError::Cancelled | RenderError::DiskFull { .. } | RenderError::NoMemory)) => Err(error),
+            // The other kind of film needs more room and more memory, not less. (A broken segment that crashes ffmpeg gives
+            // another signal.)
+            Err(
+                error @ (RenderError::Cancelled
+                | RenderError::DiskFull { .. }
+                | RenderError::NoMemory
+                | RenderError::Killed { signal: 9, .. }),
+            ) => Err(error),
             Err(error) => {
                 tracing::warn!(%error, "the segments cannot be joined; all frames are encoded");
                 Ok(None)

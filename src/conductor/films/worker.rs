@@ -22,6 +22,8 @@ use crate::session::{Job, JobId, Limits, StoreError};
 
 /// A job that could not be done for a reason that may pass is tried again after this long.
 const TRY_AGAIN: Duration = Duration::from_secs(600);
+/// The first time, when something just went wrong.
+const TRY_SOON: Duration = Duration::from_secs(10);
 /// A segment, after this long.
 const TRY_SEGMENT_AGAIN: Duration = Duration::from_secs(60);
 
@@ -174,7 +176,8 @@ impl Worker {
             }
             Outcome::Cancelled => self.take_out(id).await,
             Outcome::Later { problem, counts } => {
-                self.resting.insert(id, Instant::now() + TRY_AGAIN);
+                let wait = if counts && job.attempts == 1 { TRY_SOON } else { TRY_AGAIN };
+                self.resting.insert(id, Instant::now() + wait);
                 on_disk(&self.store, move |_| queue.put_off(id, Some(problem), counts)).await
             }
             Outcome::Failed { problem } => on_disk(&self.store, move |_| queue.fail(id, problem)).await,
@@ -240,7 +243,12 @@ impl Worker {
                 self.no_segments = Some(shooting);
             }
             Err(RenderError::Cancelled) => {}
-            Err(problem @ (RenderError::NoMemory | RenderError::DiskFull { .. })) => {
+            Err(
+                problem @ (RenderError::NoMemory
+                | RenderError::DiskFull { .. }
+                | RenderError::Killed { signal: 9, .. }
+                | RenderError::Stalled { .. }),
+            ) => {
                 debug!(session = %shooting.session, error = %problem, "no segment for now");
                 self.segments_rest = Some(Instant::now() + TRY_SEGMENT_AGAIN);
             }
