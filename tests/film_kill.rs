@@ -214,7 +214,7 @@ impl Round {
         let summary = Store::open(&store).unwrap().list().unwrap().remove(0);
         assert_eq!(summary.films.len(), 1, "{:?}", summary.films);
         assert!(!store.join(summary.session.id.as_str()).join("segments").exists());
-        assert_eq!(our_processes(self.dir.path()), [], "left running");
+        assert_eq!(our_processes(self.dir.path()), [0; 0], "left running");
     }
 }
 

@@ -106,7 +106,7 @@ fn sessions_are_listed_for_people_and_for_scripts() {
 fn one_session_is_shown_with_its_films_and_misses() {
     let dir = tempfile::tempdir().unwrap();
     let (mut store, session) = session(dir.path());
-    let miss = Miss { at: Timestamp::now(), layer: Some(3), reason: "the camera is gone".into() };
+    let miss = Miss { layer: Some(3), reason: "the camera is gone".into(), ..Miss::default() };
     store.miss(&session.id, &miss).unwrap();
     store.miss(&session.id, &miss).unwrap();
     moonlapse(dir.path(), &["render", "latest"]);

@@ -1,15 +1,18 @@
 //! The `moonlapse` command: one file per subcommand, each with its arguments and a `run`.
 
+mod annotate;
 mod check;
 mod failure;
 mod meter;
 pub mod paths;
 mod plan;
 mod queue;
+mod plan_args;
 mod render;
 mod run;
 pub mod schema;
 mod sessions;
+mod strip;
 mod trace;
 
 use std::process::ExitCode;
@@ -28,6 +31,7 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Annotate(Box<annotate::Annotate>),
     Check(check::Check),
     Plan(Box<plan::Plan>),
     Queue(queue::Queue),
@@ -35,6 +39,7 @@ enum Command {
     Run(run::Run),
     Schema(schema::Schema),
     Sessions(sessions::Sessions),
+    Strip(strip::Strip),
     Trace(trace::Trace),
 }
 
@@ -43,6 +48,7 @@ impl Cli {
     #[must_use]
     pub fn run(self) -> ExitCode {
         match self.command {
+            Command::Annotate(annotate) => annotate.run(),
             Command::Check(check) => check.run(),
             Command::Plan(plan) => plan.run(),
             Command::Queue(queue) => queue.run(),
@@ -50,6 +56,7 @@ impl Cli {
             Command::Run(run) => run.run(),
             Command::Schema(schema) => schema.run(),
             Command::Sessions(command) => command.run(),
+            Command::Strip(strip) => strip.run(),
             Command::Trace(trace) => trace.run(),
         }
     }

@@ -5,10 +5,10 @@
 //! before (missed). The macro is told of several frames at once, so that short layers and a slow agent lose none, and
 //! there is less than one script for each.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::places::{Place, places};
+use super::shots::{Report, Shot, State};
 use crate::planner::{Plan, Snapshot};
 
 /// So many frames are armed at once.
@@ -16,26 +16,8 @@ const AHEAD: usize = 4;
 /// When this many of them are left, the next ones are armed.
 const LOW: usize = 1;
 
-/// What became of a frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum State {
-    /// Was over before we came.
-    Before,
-    Planned,
-    Armed,
-    InPlace,
-    Captured,
-    Missed(String),
-}
-
-/// One planned frame.
-#[derive(Clone, Debug)]
-struct Shot {
-    snapshot: Snapshot,
-    state: State,
-    /// It was met in a window; else by the fallback.
-    by_window: bool,
-}
+/// Why a frame was missed of which the macro called while nobody listened.
+const UNHEARD: &str = "Moonraker or Moonlapse was away when its place was met";
 
 /// The frames of one print.
 #[derive(Clone, Debug)]
@@ -51,25 +33,10 @@ pub(super) struct Live {
     added_s: f64,
 }
 
-/// How a print's frames went.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Report {
-    pub(super) planned: usize,
-    pub(super) captured: usize,
-    pub(super) by_window: usize,
-    pub(super) by_fallback: usize,
-    /// How many for each reason.
-    pub(super) missed: BTreeMap<String, usize>,
-    /// Seconds by the plan of those that were met.
-    pub(super) added_s: f64,
-}
-
 impl Live {
     /// The frames of `plan`; `lifts` when the settings lift the nozzle for its way.
     pub(super) fn new(plan: Plan, lifts: bool) -> Self {
-        let shots = plan.snapshots.into_iter();
-        let shots = shots.map(|snapshot| Shot { snapshot, state: State::Planned, by_window: false });
-        Self { shots: shots.collect(), next: 0, lifts, reset: Some(0), added_s: 0.0 }
+        Self { shots: Shot::of(plan), next: 0, lifts, reset: Some(0), added_s: 0.0 }
     }
 
     /// Begins in the middle of a print: what lies before `position` is over, and layers up to `layer` have their frames.
@@ -81,13 +48,24 @@ impl Live {
         self.reset = Some(self.next);
     }
 
-    /// Everything that Klipper was told is void, after its macros or the connection were away.
-    pub(super) fn rearm(&mut self) {
+    /// Everything that Klipper was told is void, after its macros or the connection were away. What lies before
+    /// `position` is over.
+    pub(super) fn rearm(&mut self, position: u64) {
         for (at, shot) in self.shots.iter_mut().enumerate().rev() {
-            if shot.state == State::Armed {
+            if shot.state == State::Armed && shot.snapshot.span.to < position {
+                shot.state = State::Missed(UNHEARD.to_owned());
+            } else if shot.state == State::Armed {
                 shot.state = State::Planned;
                 self.next = at;
             }
+        }
+    }
+
+    /// The macro works in the order of the file: what comes before frame `number` is over, though we have not heard of it.
+    fn pass(&mut self, number: u32) {
+        let before = usize::try_from(number).unwrap_or_default().saturating_sub(1);
+        for shot in self.shots[..self.next].iter_mut().take(before).filter(|shot| shot.state == State::Armed) {
+            shot.state = State::Missed(UNHEARD.to_owned());
         }
     }
 
@@ -98,7 +76,11 @@ impl Live {
             return None;
         }
         let from = self.shots[..self.next].iter().position(|shot| shot.state == State::Armed).unwrap_or(self.next);
-        self.next = (from + AHEAD).min(self.shots.len());
+        let until = (from + AHEAD).min(self.shots.len());
+        if until <= self.next {
+            return None;
+        }
+        self.next = until;
         let batch = &mut self.shots[from..self.next];
         let mut list = String::new();
         for (at, shot) in (from..).zip(batch.iter_mut()) {
@@ -124,6 +106,8 @@ impl Live {
 
     /// The macro has gone to the place of frame `number`; `position` is where the file was. Its layer's height, mm.
     pub(super) fn in_place(&mut self, number: u32, position: Option<u64>) -> Option<f64> {
+        self.shot(number)?;
+        self.pass(number);
         let shot = self.shot(number)?;
         let within = |p: u64| shot.snapshot.windows.iter().any(|w| (w.span.from..=w.span.to).contains(&p));
         shot.by_window = position.is_some_and(within);
@@ -142,6 +126,7 @@ impl Live {
 
     /// Frame `number` was not taken.
     pub(super) fn missed(&mut self, number: u32, reason: &str) {
+        self.pass(number);
         if let Some(shot) = self.shot(number) {
             shot.state = State::Missed(reason.to_owned());
         }
@@ -155,25 +140,7 @@ impl Live {
 
     /// How it went so far.
     pub(super) fn report(&self) -> Report {
-        let ours = self.shots.iter().filter(|shot| shot.state != State::Before);
-        let mut report = Report { planned: ours.clone().count(), added_s: self.added_s, ..Report::default() };
-        for shot in ours {
-            let met = match &shot.state {
-                State::Captured => {
-                    report.captured += 1;
-                    true
-                }
-                State::InPlace => true,
-                State::Missed(reason) => {
-                    *report.missed.entry(reason.clone()).or_default() += 1;
-                    false
-                }
-                State::Before | State::Planned | State::Armed => false,
-            };
-            report.by_window += usize::from(met && shot.by_window);
-            report.by_fallback += usize::from(met && !shot.by_window);
-        }
-        report
+        Report { added_s: self.added_s, ..Report::of(&self.shots) }
     }
 
     fn shot(&mut self, number: u32) -> Option<&mut Shot> {
@@ -211,4 +178,97 @@ fn write_shot(out: &mut String, number: usize, snapshot: &Snapshot, lifts: bool)
         let _ = write!(out, "({from},{to},{},{},{rise},{x},{y}),", u8::from(retract), u8::from(returns));
     }
     out.push_str(")),");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shots::tests::plan;
+    use super::*;
+
+    fn live() -> Live {
+        Live::new(plan("towers_relative_zhop.gcode"), false)
+    }
+
+    /// The numbers of the frames that Klipper waits for.
+    fn armed(live: &Live) -> Vec<usize> {
+        let shots = live.shots.iter().enumerate();
+        shots.filter(|(_, shot)| shot.state == State::Armed).map(|(at, _)| at + 1).collect()
+    }
+
+    #[test]
+    fn frames_are_armed_a_few_at_a_time_and_less_than_one_script_is_sent_for_each() {
+        let mut live = live();
+        let mut scripts = 0;
+        for number in 1..=20 {
+            if let Some(script) = live.script() {
+                scripts += 1;
+                assert!(armed(&live).contains(&(number as usize)));
+                assert!(script.len() < 6000, "{} bytes", script.len());
+            }
+            assert_eq!(live.script(), None, "the same frames twice");
+            live.in_place(number, None).unwrap();
+            live.captured(number);
+        }
+        assert!(scripts <= 8, "{scripts} scripts for 20 frames");
+        assert_eq!(live.report().captured, 20);
+    }
+
+    #[test]
+    fn after_a_restart_of_klipper_the_same_frames_are_armed_again() {
+        let mut live = live();
+        let first = live.script().unwrap();
+        let before = armed(&live);
+        live.rearm(0);
+        let again = live.script().unwrap();
+        assert_eq!(armed(&live), before);
+        assert!(first.contains("VARIABLE=done VALUE=0") && !again.contains("VARIABLE=done"));
+    }
+
+    #[test]
+    fn frames_that_were_met_while_nobody_listened_hold_up_nothing() {
+        let mut live = live();
+        live.script().unwrap();
+        live.in_place(1, None).unwrap();
+        live.captured(1);
+        // Of the second and the third nothing is heard: Moonraker was restarted.
+        let fourth = live.shots[3].snapshot.span.from;
+        live.rearm(fourth);
+        live.script().unwrap();
+        assert_eq!(armed(&live), [4, 5, 6, 7]);
+        // One more call is lost, and the connection notices nothing.
+        for number in 5..=7 {
+            live.in_place(number, None).unwrap();
+            live.captured(number);
+        }
+        live.script().unwrap();
+        assert_eq!(armed(&live), [8, 9, 10, 11]);
+        assert_eq!(live.script(), None, "the same frames again and again");
+        assert_eq!(live.report().missed.into_values().sum::<usize>(), 3);
+    }
+
+    #[test]
+    fn in_the_middle_of_a_print_it_begins_with_the_next_layer_that_has_no_frame() {
+        let mut live = live();
+        let fifth = live.shots[4].snapshot.span.from;
+        live.skip(fifth, 5);
+        let script = live.script().unwrap();
+        assert_eq!(armed(&live)[0], 6, "{script}");
+        assert!(script.contains("VARIABLE=done VALUE=5"));
+        assert_eq!(live.report().planned, 15);
+    }
+
+    #[test]
+    fn a_frame_counts_as_met_by_window_only_inside_one() {
+        let mut live = live();
+        live.script().unwrap();
+        let inside = live.shots[0].snapshot.windows[0].span.from;
+        live.in_place(1, Some(inside)).unwrap();
+        let fallback = live.shots[1].snapshot.fallback.as_ref().unwrap().span.from;
+        live.in_place(2, Some(fallback)).unwrap();
+        live.missed(3, "the layer ended");
+        assert_eq!(live.in_place(99, None), None);
+        let report = live.report();
+        assert_eq!((report.by_window, report.by_fallback, report.missed.len()), (1, 1, 1));
+        assert!(report.added_s > 0.0);
+    }
 }

@@ -78,6 +78,8 @@ pub enum Order {
     },
     /// Run in Klipper, after the scripts ordered before it.
     Gcode(String),
+    /// Tell of every move of the head ([`super::Conductor::moved`]), or no longer.
+    FollowMotion(bool),
 }
 
 /// What does not change while the agent runs.
@@ -93,15 +95,4 @@ pub struct Workshop {
     pub downloads: Downloads,
     /// The time.
     pub clock: Clock,
-}
-
-/// How a webcam's picture is shown, as Moonraker's list of webcams has it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Transform {
-    /// Clockwise, degrees.
-    pub rotation: u32,
-    /// Left to right.
-    pub flip_x: bool,
-    /// Top to bottom.
-    pub flip_y: bool,
 }

@@ -14,6 +14,7 @@ use url::Url;
 
 use super::scheme::Scheme;
 use super::{Event, Workshop};
+use crate::annotate::{read_mark, turns_off};
 use crate::gcode::engine::Engine;
 use crate::gcode::scan::read_lines;
 use crate::gcode::slicer::Settings as SlicerSettings;
@@ -55,6 +56,8 @@ pub struct Planned {
     pub plan: Plan,
     /// How often it asks for a frame itself.
     pub calls: u32,
+    /// Its calls were put into it by us, at planned places.
+    pub annotated: bool,
     /// It says `; timelapse: off`.
     pub switched_off: bool,
 }
@@ -78,9 +81,11 @@ pub(super) fn start(request: Request, workshop: &Workshop) -> AbortOnDropHandle<
         let begun = clock.monotonic();
         let outcome = read(&name, local, scheme, &downloads).await;
         match &outcome {
-            Ok(planned) => info!(file = name, frames = planned.plan.snapshots.len(), layers = planned.plan.totals.layers,
-                calls = planned.calls, mode = %planned.plan.mode, added_s = planned.plan.totals.added_s.round(),
-                took_ms = clock.monotonic().secs_since(begun) * 1000.0, "planned"),
+            Ok(Planned { plan, calls, .. }) => {
+                let took_ms = (clock.monotonic().secs_since(begun) * 1000.0).round();
+                info!(file = name, frames = plan.snapshots.len(), layers = plan.totals.layers, calls, mode = %plan.mode,
+                    added_s = plan.totals.added_s.round(), took_ms, "planned");
+            }
             Err(problem) => debug!(file = name, error = %problem, "not planned"),
         }
         let outcome = outcome.map(Box::new).map_err(|problem| problem.to_string());
@@ -125,21 +130,15 @@ fn plan(path: &Path, scheme: Scheme) -> io::Result<Planned> {
     let mut switched_off = false;
     read_lines(&mut file, |raw| {
         let event = engine.line(raw);
-        switched_off |= event.comment.is_some_and(says_off);
+        switched_off |= event.comment.is_some_and(turns_off);
         planner.line(&event);
     })?;
     let plan = planner.finish(&engine).into_iter().next();
     let plan = plan.ok_or_else(|| io::Error::other("the planner was given no track"))?;
     let calls = plan.issues.iter().find_map(|i| if let Issue::OwnCalls { calls } = i { Some(*calls) } else { None });
-    Ok(Planned { calls: calls.unwrap_or(0), plan, switched_off })
-}
-
-/// Whether a comment is `timelapse: off`.
-fn says_off(comment: &[u8]) -> bool {
-    let comment = comment.trim_ascii();
-    let Some((tag, value)) = comment.split_at_checked("timelapse".len()) else { return false };
-    let value = value.trim_ascii().strip_prefix(b":").unwrap_or_default().trim_ascii();
-    tag.eq_ignore_ascii_case(b"timelapse") && value.eq_ignore_ascii_case(b"off")
+    file.seek(SeekFrom::Start(0))?;
+    let annotated = read_mark(&mut file)?.is_some();
+    Ok(Planned { calls: calls.unwrap_or(0), plan, annotated, switched_off })
 }
 
 /// A file that is removed when nobody reads it any more.
@@ -183,19 +182,4 @@ async fn download(name: &str, base: &Url, downloads: &Downloads) -> Result<Fetch
         file.write_all(&chunk).map_err(unwritable)?;
     }
     Ok(fetched)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_tag_that_switches_a_print_off_is_read_in_the_forms_that_people_write() {
-        for off in ["timelapse: off", " Timelapse:OFF ", "TIMELAPSE : off"] {
-            assert!(says_off(off.as_bytes()), "{off}");
-        }
-        for on in ["timelapse: on", "timelapse", "timelapse off", "no timelapse: off", ""] {
-            assert!(!says_off(on.as_bytes()), "{on}");
-        }
-    }
 }

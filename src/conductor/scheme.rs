@@ -61,12 +61,8 @@ impl Scheme {
             clearance: settings.clearance,
             ..FrameMoves::default()
         };
-        let planner = planner::Options {
-            machine: machine(printer),
-            moves,
-            tracks: vec![track],
-            ..planner::Options::new(limits)
-        };
+        let planner =
+            planner::Options { machine: machine(printer), moves, tracks: vec![track], ..planner::Options::new(limits) };
         let firmware = printer.firmware_retraction();
         let engine = engine::Options {
             firmware_retract_length: firmware.map(|(length, _)| length),

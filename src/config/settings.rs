@@ -232,10 +232,35 @@ pub struct Settings {
     /// Height from one frame to the next, for `mode: height`.
     #[schemars(range(min = 0.01, max = 100.0), extend("x-scope" = "ui", "x-unit" = "mm"))]
     pub height_increment: f64,
+    /// Also films by time, every `hyperlapse_cycle` seconds wherever the head is, into a film of its own.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub hyperlapse_beside: bool,
     /// The command that asks for a frame, for `mode: gcode`; empty takes TIMELAPSE_TAKE_FRAME, SNAP, @TIMELAPSE
     /// TAKE-SNAPSHOT and @OCTOLAPSE TAKE-SNAPSHOT.
     #[schemars(extend("x-scope" = "ui"))]
     pub snapshot_gcode: String,
+    // Cameras beside the main one.
+    /// More webcams to film with, by name or uid, separated by commas or one a line; `all` takes every enabled one. Each
+    /// has its own film. The main one stays `camera`.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub cameras: String,
+    /// The webcam, by name or uid, for which the head stands still as long as it needs; a slower one misses frames then.
+    /// Empty waits for the slowest.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub hold_camera: String,
+    /// What differs from the webcam's entry in Moonraker, one webcam a line: its name or uid, a colon, and any of
+    /// `delay=SECONDS`, `rotation=DEGREES`, `flip_x`, `flip_y`, `crop=LEFT,TOP,WIDTH,HEIGHT` (in percent).
+    #[schemars(extend("x-scope" = "readonly"))]
+    pub camera_options: String,
+    /// After this many frames in a row that a camera did not give, a line on the console says so; 0 never does.
+    #[schemars(range(min = 0, max = 10000), extend("x-scope" = "ui"))]
+    pub camera_gone_after: u32,
+
+    // Annotated files.
+    /// Puts the frame calls into each G-code file when it is uploaded, so that every frame is met exactly; see
+    /// docs/annotated-files.md. `moonlapse strip` takes them out again.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub annotate_files: bool,
 
     // When films are made.
     /// What is encoded while a print is under way, at the lowest priority and only while the host has time to spare.
@@ -276,6 +301,15 @@ pub struct Settings {
     /// Deletes the oldest films when all take more than this; 0 sets no limit.
     #[schemars(range(min = 0, max = 100_000_000), extend("x-scope" = "ui", "x-unit" = "MB"))]
     pub keep_films_size: u32,
+}
+
+impl Settings {
+    /// Seconds from one hyperlapse frame to the next, where one is filmed.
+    #[must_use]
+    pub fn hyperlapse(&self) -> Option<u32> {
+        let wanted = self.enabled && (self.mode == Mode::Hyperlapse || self.hyperlapse_beside);
+        wanted.then_some(self.hyperlapse_cycle)
+    }
 }
 
 impl Default for Settings {
@@ -327,7 +361,13 @@ impl Default for Settings {
             clearance: 40.0,
             every_layers: 1,
             height_increment: 1.0,
+            hyperlapse_beside: false,
             snapshot_gcode: String::new(),
+            cameras: String::new(),
+            hold_camera: String::new(),
+            camera_options: String::new(),
+            camera_gone_after: 3,
+            annotate_files: false,
             film_while_printing: FilmWhilePrinting::Segments,
             cancelled_print: AfterPrint::Keep,
             failed_print: AfterPrint::Keep,

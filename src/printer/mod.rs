@@ -4,6 +4,8 @@
 //! views; a field that is missing or of an unexpected type reads as absent, because forks of Klipper differ.
 
 mod print_clock;
+mod trajectory;
+mod travel;
 
 use std::path::PathBuf;
 
@@ -11,6 +13,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 pub use print_clock::PrintClock;
+pub use trajectory::{Passing, Trajectory};
+pub use travel::Travel;
 
 use crate::clock::MonoTime;
 
@@ -175,17 +179,33 @@ impl Printer {
         Some(Temperature { actual, target: self.number(heater, "target").unwrap_or_default() })
     }
 
+    /// Whether somebody has paused the print.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        let paused = self.field("pause_resume", "is_paused").and_then(Json::as_bool);
+        paused == Some(true) || self.print_stats().state == PrintState::Paused
+    }
+
     /// Where the file that is printed lies on Klipper's host, and its size, bytes.
     #[must_use]
     pub fn print_path(&self) -> Option<(PathBuf, u64)> {
         let path = self.field("virtual_sdcard", "file_path").and_then(Json::as_str)?;
-        Some((PathBuf::from(path), self.field("virtual_sdcard", "file_size").and_then(Json::as_u64).unwrap_or_default()))
+        Some((
+            PathBuf::from(path),
+            self.field("virtual_sdcard", "file_size").and_then(Json::as_u64).unwrap_or_default(),
+        ))
     }
 
     /// How much of the file Klipper has read, bytes. The head is a second or two behind.
     #[must_use]
     pub fn file_position(&self) -> Option<u64> {
         self.field("virtual_sdcard", "file_position").and_then(Json::as_u64)
+    }
+
+    /// Print time up to which Klipper has timed the moves that it has read, s; its look-ahead holds a few more.
+    #[must_use]
+    pub fn timed_until(&self) -> Option<f64> {
+        self.number("toolhead", "print_time")
     }
 
     /// Where the head was last sent by G-code, mm, bed mesh and the like left out, and the filament's position, mm.
@@ -234,6 +254,23 @@ impl Printer {
     pub fn firmware_retraction(&self) -> Option<(f64, f64)> {
         let number = |field| self.number("firmware_retraction", field);
         Some((number("retract_length")?, number("unretract_extra_length").unwrap_or_default()))
+    }
+
+    /// What does not change from print to print: limits and speeds as configured, firmware retraction; in the form in which
+    /// [`Self::reset`] takes it. `None` before Klipper has told.
+    #[must_use]
+    pub fn outline(&self) -> Option<Map<String, Json>> {
+        let (low, high) = self.axis_limits()?;
+        let mut outline = Map::new();
+        outline.insert("toolhead".to_owned(), json!({"axis_minimum": low, "axis_maximum": high}));
+        let config = self.field("configfile", "settings").and_then(|settings| settings.get("printer"));
+        if let Some(config) = config {
+            outline.insert("configfile".to_owned(), json!({"settings": {"printer": config}}));
+        }
+        if let Some(retraction) = self.objects.get("firmware_retraction") {
+            outline.insert("firmware_retraction".to_owned(), retraction.clone());
+        }
+        Some(outline)
     }
 
     /// Whether our macros are included in `printer.cfg`.
@@ -314,17 +351,34 @@ mod tests {
         });
         printer.reset(map(full), at(1.0));
         assert_eq!(printer.axis_limits(), Some(([-5.0, 0.0, -2.0], [235.0, 220.0, 250.0])));
-        let speeds = Speeds {
-            velocity: 250.0,
-            accel: 4000.0,
-            z_velocity: 12.0,
-            z_accel: 4000.0,
-            square_corner_velocity: 8.0,
-        };
+        let speeds =
+            Speeds { velocity: 250.0, accel: 4000.0, z_velocity: 12.0, z_accel: 4000.0, square_corner_velocity: 8.0 };
         assert_eq!(printer.speeds(), Some(speeds));
         assert!(!printer.has_round_bed());
         assert_eq!(printer.firmware_retraction(), Some((0.6, 0.0)));
         assert_eq!((printer.print_path(), printer.file_position()), (Some(("/g/a.gcode".into(), 77)), Some(5)));
+    }
+
+    #[test]
+    fn an_outline_has_what_stays_and_nothing_of_a_print() {
+        let mut printer = Printer::default();
+        assert_eq!(printer.outline(), None);
+        let full = json!({
+            "toolhead": {"axis_minimum": [0.0, 0.0, -2.0, 0.0], "axis_maximum": [9.0, 8.0, 7.0, 0.0],
+                         "max_velocity": 250.0, "max_accel": 800.0, "position": [1.0, 2.0, 3.0, 4.0]},
+            "configfile": {"settings": {"printer": {"kinematics": "delta", "max_velocity": 300.0, "max_accel": 5000.0},
+                                        "extruder": {}}},
+            "firmware_retraction": {"retract_length": 0.6},
+            "print_stats": {"state": "printing"},
+        });
+        printer.reset(map(full), at(1.0));
+        let mut again = Printer::default();
+        again.reset(printer.outline().unwrap(), at(2.0));
+        assert_eq!((again.axis_limits(), again.has_round_bed()), (printer.axis_limits(), true));
+        assert_eq!(again.firmware_retraction(), Some((0.6, 0.0)));
+        // The print has slowed the printer down; the next one may not.
+        assert_eq!(again.speeds().map(|speeds| speeds.accel), Some(5000.0));
+        assert_eq!(again.print_stats(), PrintStats::default());
     }
 
     #[test]

@@ -9,11 +9,15 @@ use rustix::process::{Pid, test_kill_process};
 
 use super::store::Store;
 use super::{
-    Frame, FrameMeta, JpegInfo, NewSession, Outcome, Session, SessionId, SessionSummary, StoreError, disk, recover,
+    Frame, FrameMeta, JpegInfo, NewReel, NewSession, Outcome, Reel, Session, SessionId, SessionSummary, StoreError, disk,
+    recover,
 };
 
 /// Prefix of the folder in which frames gather: `.import-<process>-<session>`.
 const STAGING: &str = ".import-";
+
+/// The only reel of an imported session.
+const MAIN: u32 = 0;
 
 /// A session that is being imported. Dropped before [`Import::finish`], it leaves nothing.
 #[derive(Debug)]
@@ -46,7 +50,7 @@ impl Store {
         };
         let staging = self.dir.join(format!("{STAGING}{}-{id}", std::process::id()));
         disk::create_folder(&staging.join("frames"))?;
-        let NewSession { print_file, job_id, started_at, camera, settings } = new;
+        let NewSession { print_file, job_id, started_at, camera, settings, reels: _ } = new;
         let session = Session { id, print_file, job_id, started_at, ended_at, outcome, camera, settings };
         Ok(Import { store: self, staging, session, frames: Vec::new() })
     }
@@ -65,9 +69,9 @@ impl Import<'_> {
         let name = recover::file_name(number);
         let staged = self.staging.join("frames").join(&name);
         fs::write(&staged, jpeg).map_err(|error| StoreError::io("write", &staged, error))?;
-        let path = recover::frames_dir(&self.store.dir, &self.session.id).join(name);
+        let path = recover::frames_dir(&self.store.dir, &self.session.id, MAIN).join(name);
         let bytes = jpeg.len() as u64;
-        self.frames.push(Frame { number, path, width, height, bytes, adopted: false, meta });
+        self.frames.push(Frame { reel: MAIN, number, shot: number, path, width, height, bytes, adopted: false, meta });
         Ok(())
     }
 
@@ -89,7 +93,8 @@ impl Import<'_> {
         rustix::fs::syncfs(&folder).map_err(|error| io("sync", error.into()))?;
         let home = store.dir.join(session.id.as_str());
         store.journal.atomically(|| {
-            store.journal.insert_session(session)?;
+            let reel = NewReel { camera: session.camera.clone(), ..NewReel::default() };
+            store.journal.insert_session_rows(session, &[Reel { number: MAIN, of: reel }])?;
             for frame in frames {
                 store.journal.insert_frame(&session.id, frame)?;
             }

@@ -3,12 +3,18 @@
 //! # On disk
 //!
 //! ```text
-//! <store>/journal.db                        sessions, frames, misses, films
+//! <store>/journal.db                        sessions, reels, frames, misses, films, calibrations
 //! <store>/owner.lock                        held by the agent while it runs
-//! <store>/<session>/frames/000001.jpg       JPEG bytes as the camera sent them
+//! <store>/<session>/frames/000001.jpg       JPEG bytes as the main camera sent them (reel 0)
+//! <store>/<session>/frames-1/000001.jpg     those of reel 1
 //! <store>/<session>/segments/               parts of the film in the making
 //! <store>/queue/000001.json                 a film that is to be made
 //! ```
+//!
+//! # Reels
+//!
+//! A session has a reel for each camera and track (frames by layer, frames by time). Reel 0 is the main one, and all that
+//! most callers need. Frames of several reels that show the same moment have the same shot number.
 //!
 //! # Order of a commit
 //!
@@ -31,6 +37,7 @@ mod model;
 mod publish;
 mod queue;
 mod recover;
+mod reel;
 mod retention;
 mod room;
 mod store;
@@ -43,6 +50,7 @@ pub use model::{FilmRecord, Frame, FrameMeta, Miss, NewSession, Outcome, Session
 pub use publish::{FRAMES_KEPT, Publisher};
 pub use queue::{Claim, Job, JobId, NewJob, Queue};
 pub use recover::Recovery;
+pub use reel::{Crop, HYPERLAPSE, LAYERS, NewReel, Reel, ReelSummary, View};
 pub use retention::{Limits, Tidied};
 pub use room::Room;
 pub use store::Store;

@@ -106,9 +106,9 @@ mod tests {
 
     #[test]
     fn everything_is_shown() {
-        let at = |second| Timestamp::from_second(1_795_000_000 + second).unwrap();
+        let at = |second: i64| Timestamp::from_second(1_795_000_000 + second).unwrap();
         let id = SessionId::parse("20261123-153042_benchy").unwrap();
-        let miss = |reason: &str| Miss { at: at(9), layer: None, reason: reason.into() };
+        let miss = |reason: &str| Miss { at: at(9), reason: reason.into(), ..Miss::default() };
         let details = Details {
             summary: SessionSummary {
                 session: Session {
@@ -132,6 +132,7 @@ mod tests {
                     duration_s: 3.5,
                     bytes: 4_000_000,
                 }],
+                reels: vec![],
             },
             missed: vec![miss("the camera is gone"), miss("late"), miss("the camera is gone")],
             segment_bytes: 0,

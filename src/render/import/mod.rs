@@ -195,6 +195,7 @@ fn describe(
                 started_at: session.started_at,
                 camera: session.camera.clone(),
                 settings: session.settings.clone().unwrap_or_else(|| request.settings.clone()),
+                ..NewSession::default()
             };
             (new, session.outcome(), session.ended_at)
         }

@@ -59,7 +59,9 @@ mod tests {
 
     pub(super) fn frames(numbers: impl IntoIterator<Item = u32>) -> Vec<Frame> {
         let frame = |number: u32| Frame {
+            reel: 0,
             number,
+            shot: number,
             path: format!("/s/frames/{number:06}.jpg").into(),
             width: 64,
             height: 48,

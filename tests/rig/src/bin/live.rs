@@ -50,7 +50,9 @@ async fn print(args: &Args, file: &PathBuf, timelapse: &str) -> anyhow::Result<O
     studio.rig.preheat(200.0, 60.0).await?;
     studio.rig.speed(args.speed).await?;
     let name = file.file_name().context("the file has no name")?.to_string_lossy().into_owned();
-    let cpu = |studio: &Studio| anyhow::Ok(studio.rig.part(Part::Klippy).map(Process::usage).transpose()?.map_or(0.0, |u| u.cpu_seconds));
+    let cpu = |studio: &Studio| {
+        anyhow::Ok(studio.rig.part(Part::Klippy).map(Process::usage).transpose()?.map_or(0.0, |u| u.cpu_seconds))
+    };
     let (start, before) = (Instant::now(), cpu(&studio)?);
     studio.rig.print(&name, text).await?;
     let end = studio.rig.wait_print_end(Duration::from_secs(3600)).await?;
@@ -108,7 +110,9 @@ async fn film(args: &Args, file: &PathBuf) -> anyhow::Result<String> {
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let compared = if args.compare { "   without    load   added  off at the end: x y z e" } else { "" };
-    println!("file                             planned captured windows fallback  off by mm  film  took s    load{compared}");
+    println!(
+        "file                             planned captured windows fallback  off by mm  film  took s    load{compared}"
+    );
     let rows = futures_util::future::join_all(args.files.iter().map(|file| film(&args, file))).await;
     for row in rows {
         println!("{}", row?);
