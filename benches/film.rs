@@ -133,7 +133,8 @@ async fn run(
     let to_film = last_frame.elapsed();
     let (cpu_after, memory_after) = watch.take()?;
     shutdown.cancel();
-    let film = fs::read_dir(work.join("films"))?.flatten().find(|file| file.path().extension().is_some_and(|e| e == "mp4"));
+    let film =
+        fs::read_dir(work.join("films"))?.flatten().find(|file| file.path().extension().is_some_and(|e| e == "mp4"));
     let bytes = film.ok_or_else(|| io::Error::other("there is no film"))?.metadata()?.len();
     Ok(Measured { to_film, cpu_before, cpu_after, memory_before, memory_after, bytes })
 }

@@ -289,7 +289,10 @@ fn kill_at_random_points(victim: Victim) {
         round.check();
         if std::env::var_os("FILM_KILL_ROUNDS").is_some() {
             let ms = at.as_millis();
-            println!("round {round_number}: at {ms} ms ({stage}), struck: {struck}, {} frames", round.acknowledged.len());
+            println!(
+                "round {round_number}: at {ms} ms ({stage}), struck: {struck}, {} frames",
+                round.acknowledged.len()
+            );
         }
     }
     println!("{hit} of {rounds} rounds struck, of {} frames each; whole job {:.1} s", frames(), whole.as_secs_f64());

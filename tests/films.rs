@@ -358,7 +358,8 @@ fn read_request(stream: &mut impl Read) -> String {
         bytes.extend(&piece[..count]);
         let text = String::from_utf8_lossy(&bytes);
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ").map(str::to_owned));
+            let length =
+                head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ").map(str::to_owned));
             if body.len() >= length.unwrap().trim().parse().unwrap() {
                 return body.to_owned();
             }

@@ -168,7 +168,8 @@ fn what_cannot_be_imported_leaves_nothing() {
     let request = ImportRequest { source: good, print_file: None, settings: json!({}) };
     assert!(matches!(import(&mut store, &request, |_| {}, &cancel), Err(ImportError::Cancelled)));
     assert!(store.list().unwrap().is_empty());
-    let names: Vec<_> = fs::read_dir(dir.path().join("store")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let names: Vec<_> =
+        fs::read_dir(dir.path().join("store")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(names.iter().all(|name| !name.to_string_lossy().contains("import")), "{names:?}");
 }
 

@@ -57,7 +57,8 @@ impl Queue {
 
     fn cancel(&self, which: &str) -> Result<(), Failure> {
         let queue = self.queue()?;
-        let unknown = || Failure::Message(format!("There is no job {which:?} in the queue: `moonlapse queue` lists them"));
+        let unknown =
+            || Failure::Message(format!("There is no job {which:?} in the queue: `moonlapse queue` lists them"));
         if which == "all" {
             for job in queue.list()? {
                 queue.remove(job.id);

@@ -12,9 +12,7 @@ use super::meter::Meter;
 use super::sessions::{StoreArgs, size};
 use crate::config::Settings;
 use crate::config::expand_home;
-use crate::render::{
-    self, ArchiveRequest, Film, FilmRequest, FilmSettings, OnVerified, Segments, Tools,
-};
+use crate::render::{self, ArchiveRequest, Film, FilmRequest, FilmSettings, OnVerified, Segments, Tools};
 use crate::session::{Session, Store};
 
 /// Make a film from a stored print.

@@ -35,11 +35,7 @@ pub(super) fn catch_up(workshop: &Workshop, idle: Option<Option<String>>) -> Joi
                 // By the settings of that print: who wanted no film then does not want it now.
                 let settings = serde_json::from_value::<Settings>(summary.session.settings.clone());
                 let wanted = settings.is_ok_and(|then| ending(&then, summary.session.outcome, false) != Ending::Keep);
-                if recent
-                    && wanted
-                    && summary.reels.iter().any(|reel| reel.frames > 0)
-                    && summary.films.is_empty()
-                {
+                if recent && wanted && summary.reels.iter().any(|reel| reel.frames > 0) && summary.films.is_empty() {
                     left.push(summary);
                 }
             }

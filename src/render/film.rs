@@ -15,8 +15,8 @@ use super::params::ExtraParams;
 use super::process::{Run, check};
 use super::progress::FfmpegProgress;
 use super::scratch::Scratch;
-use super::survey::{Survey, survey};
 use super::segments::{Join, Recipe};
+use super::survey::{Survey, survey};
 use super::tools::{Priority, prefix};
 use super::verify::{Expected, verify};
 use super::{FilmSettings, RenderError, Segments, Skipped, Tools, names};
@@ -133,7 +133,7 @@ pub async fn film(
     let program = tools.find_ffmpeg()?;
     let prefix = {
         let output_dir = output_dir.clone();
-        let priority = if tools.pace.is_printing() { Priority::Idle } else { Priority::Low };
+        let priority = if tools.print_watch.is_printing() { Priority::Idle } else { Priority::Low };
         blocking(move || {
             fs::create_dir_all(&output_dir).map_err(|error| RenderError::io("create", &output_dir, error))?;
             Ok(prefix(priority))

@@ -7,7 +7,7 @@
 //! * `verify`: is what came out a film with the right frames?
 //! * `film`: these three in turn, for one film of a whole session.
 //! * `segments`: parts of a film, encoded while the print is under way.
-//! * `pace`: when ffmpeg may run beside a print.
+//! * `give_way`: when ffmpeg may run beside a print.
 //! * `archive`: the frames themselves, as a zip; `import`: such a zip, or pictures from elsewhere, as a session.
 //!
 //! # What is sure
@@ -21,9 +21,9 @@ mod archive;
 mod command;
 mod error;
 mod film;
+mod give_way;
 mod import;
 mod names;
-mod pace;
 mod params;
 mod process;
 mod progress;
@@ -37,7 +37,7 @@ mod verify;
 pub use archive::{Archive, ArchiveRequest, archive};
 pub use error::{RenderError, Transcript};
 pub use film::{Film, FilmRequest, OnVerified, Progress, film};
-pub use pace::Pace;
+pub use give_way::PrintWatch;
 pub use import::{ImportError, ImportRequest, Imported, import};
 pub use params::ParamError;
 pub use scratch::remove_leftovers;

@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::command::shell_line;
-use super::pace::{Governor, LOOK_EVERY, Pace, Verdict, free_space};
+use super::give_way::{Governor, LOOK_EVERY, PrintWatch, Verdict, free_space};
 use super::{RenderError, Transcript};
 
 /// Longest line that is read in one piece.
@@ -36,7 +36,7 @@ pub(super) struct Run<'a> {
     /// Without an advance for this long it is killed; the time it is held up for a print does not count.
     pub stall_after: Duration,
     /// Whether it must give way to a print.
-    pub pace: &'a Pace,
+    pub print_watch: &'a PrintWatch,
     /// Where it writes, and how many bytes it must leave free there.
     pub leaves_free: Option<(&'a Path, u64)>,
 }
@@ -74,7 +74,7 @@ impl Run<'_> {
                     if let Some(error) = self.no_room() {
                         break Err(error);
                     }
-                    let hold = match governor.look(self.pace) {
+                    let hold = match governor.look(self.print_watch) {
                         Verdict::Run => false,
                         Verdict::Hold => true,
                         Verdict::Yield => break Err(RenderError::NoMemory),

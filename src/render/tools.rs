@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::process::Run;
-use super::{Pace, RenderError};
+use super::{PrintWatch, RenderError};
 
 /// The programs that make films.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct Tools {
     /// starves it for a while.
     pub stall_after: Duration,
     /// Whether a print is under way, which they must not disturb.
-    pub pace: Pace,
+    pub print_watch: PrintWatch,
     /// Bytes that they leave free on the disk of the films.
     pub reserve: u64,
 }
@@ -33,7 +33,7 @@ impl Default for Tools {
             ffmpeg: "ffmpeg".into(),
             ffprobe: "ffprobe".into(),
             stall_after: Duration::from_secs(300),
-            pace: Pace::default(),
+            print_watch: PrintWatch::default(),
             reserve: 0,
         }
     }
@@ -57,7 +57,7 @@ impl Tools {
 
     /// How to run one of them; it writes nothing.
     pub(super) fn run<'a>(&'a self, prefix: &'a [OsString], program: &'a Path, args: &'a [OsString]) -> Run<'a> {
-        Run { prefix, program, args, stall_after: self.stall_after, pace: &self.pace, leaves_free: None }
+        Run { prefix, program, args, stall_after: self.stall_after, print_watch: &self.print_watch, leaves_free: None }
     }
 
     /// How to run one of them that writes into `folder`.

@@ -9,8 +9,8 @@ use rustix::process::{Pid, test_kill_process};
 
 use super::store::Store;
 use super::{
-    Frame, FrameMeta, JpegInfo, NewReel, NewSession, Outcome, Reel, Session, SessionId, SessionSummary, StoreError, disk,
-    recover,
+    Frame, FrameMeta, JpegInfo, NewReel, NewSession, Outcome, Reel, Session, SessionId, SessionSummary, StoreError,
+    disk, recover,
 };
 
 /// Prefix of the folder in which frames gather: `.import-<process>-<session>`.
@@ -116,7 +116,8 @@ impl Drop for Import<'_> {
 pub(super) fn remove_leftovers(dir: &Path) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let process = name.strip_prefix(STAGING).and_then(|rest| rest.split_once('-')).and_then(|(id, _)| id.parse().ok());
+        let process =
+            name.strip_prefix(STAGING).and_then(|rest| rest.split_once('-')).and_then(|(id, _)| id.parse().ok());
         let Some(process) = process.and_then(Pid::from_raw) else { continue };
         if test_kill_process(process) == Err(rustix::io::Errno::SRCH) {
             remove(&entry.path());

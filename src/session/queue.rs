@@ -261,7 +261,8 @@ impl Queue {
     }
 
     fn write(&self, job: &Job) -> Result<(), StoreError> {
-        let Job { id, session, film, archive, asked, settings, created_at, attempts, problem, failed, claim } = job.clone();
+        let Job { id, session, film, archive, asked, settings, created_at, attempts, problem, failed, claim } =
+            job.clone();
         let session = session.to_string();
         let on_disk = OnDisk { session, film, archive, asked, settings, created_at, attempts, problem, failed, claim };
         let path = self.path(id);

@@ -21,7 +21,9 @@ impl Delete {
             let id = SessionId::parse(name).ok_or_else(|| StoreError::NoSession { id: name.to_owned() })?;
             let SessionSummary { session, frames, bytes, .. } = store.summary(&id)?;
             if session.outcome == Outcome::Printing {
-                return Err(format!("Session {id} is still printing: it can be deleted when the print has ended").into());
+                return Err(
+                    format!("Session {id} is still printing: it can be deleted when the print has ended").into()
+                );
             }
             let queue = Queue::of(store.dir());
             for job in queue.list()?.iter().filter(|job| job.session == id) {

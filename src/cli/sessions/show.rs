@@ -150,6 +150,18 @@ mod tests {
                 claim: None,
             }],
         };
-        insta::assert_snapshot!(describe(&details, &TimeZone::UTC), @"");
+        insta::assert_snapshot!(describe(&details, &TimeZone::UTC), @r"
+        Session   20261123-153042_benchy
+        File      benchy.gcode
+        Camera    nozzle
+        Started   2026-11-18 11:06:40
+        Ended     2026-11-18 13:06:40, cancelled
+        Frames    100, 1 lost, 19.1 MiB
+        Missed    2: the camera is gone
+        Missed    1: late
+        Film      /nowhere/timelapse.mp4 (not there any more)
+                  105 frames, 3.50 s, 3.8 MiB, made 2026-11-18 13:08:20
+        Queued    7 film, tried again later: The disk is full
+        ");
     }
 }

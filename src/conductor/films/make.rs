@@ -15,9 +15,7 @@ use super::worker::{Worker, later};
 use crate::conductor::filming::on_disk;
 use crate::conductor::{Event, events};
 use crate::config::Settings;
-use crate::render::{
-    self, ArchiveRequest, Film, FilmRequest, FilmSettings, OnVerified, RenderError, Segments,
-};
+use crate::render::{self, ArchiveRequest, Film, FilmRequest, FilmSettings, OnVerified, RenderError, Segments};
 use crate::session::{Claim, FilmRecord, Frame, Job, Outcome as PrintOutcome, Session, StoreError};
 
 /// How often a job under way is looked for in the queue: another process may have cancelled it.

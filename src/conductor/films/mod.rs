@@ -20,7 +20,7 @@ use super::Event;
 use super::filming::SharedStore;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::render::Pace;
+use crate::render::PrintWatch;
 use crate::session::{JobId, Queue, SessionId};
 
 /// Orders that may wait for the clerk.
@@ -102,10 +102,10 @@ impl Films {
             wake: Notify::new(),
             running: Mutex::new(None),
         });
-        let pace = Pace::following(shared.printing.subscribe());
+        let print_watch = PrintWatch::following(shared.printing.subscribe());
         let clerk = clerk::Clerk::new(Arc::clone(&shared), Arc::clone(&store), events.clone(), clock);
         tokio::spawn(clerk.run(order_queue, shutdown.clone()));
-        tokio::spawn(worker::Worker::new(Arc::clone(&shared), store, events, clock, pace, shutdown).run());
+        tokio::spawn(worker::Worker::new(Arc::clone(&shared), store, events, clock, print_watch, shutdown).run());
         Self { orders, shared }
     }
 

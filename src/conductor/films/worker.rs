@@ -16,7 +16,7 @@ use crate::conductor::Event;
 use crate::conductor::filming::{SharedStore, on_disk};
 use crate::config::{FilmWhilePrinting, Settings};
 use crate::render::{
-    FilmSettings, NextSegment, Pace, RenderError, SEGMENT_FRAMES, SegmentRequest, Segments, Tools, next_segment,
+    FilmSettings, NextSegment, PrintWatch, RenderError, SEGMENT_FRAMES, SegmentRequest, Segments, Tools, next_segment,
 };
 use crate::session::{Job, JobId, Limits, StoreError};
 
@@ -32,7 +32,7 @@ pub(super) struct Worker {
     pub(super) store: SharedStore,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) clock: Clock,
-    pace: Pace,
+    print_watch: PrintWatch,
     pub(super) shutdown: CancellationToken,
     /// Jobs that are not to be tried before this.
     resting: HashMap<JobId, Instant>,
@@ -60,7 +60,7 @@ impl Worker {
         store: SharedStore,
         events: mpsc::Sender<Event>,
         clock: Clock,
-        pace: Pace,
+        print_watch: PrintWatch,
         shutdown: CancellationToken,
     ) -> Self {
         Self {
@@ -68,7 +68,7 @@ impl Worker {
             store,
             events,
             clock,
-            pace,
+            print_watch,
             shutdown,
             resting: HashMap::new(),
             no_segments: None,
@@ -116,7 +116,8 @@ impl Worker {
         if let Some(job) = jobs.iter().find(ready) {
             return Step::Job(Box::new(job.clone()));
         }
-        let shooting = self.shared.shooting.borrow().clone().filter(|_| while_printing != Some(FilmWhilePrinting::Nothing));
+        let shooting =
+            self.shared.shooting.borrow().clone().filter(|_| while_printing != Some(FilmWhilePrinting::Nothing));
         if let Some(shooting) = shooting
             && shooting.film_wanted
             && self.no_segments.as_ref() != Some(&shooting)
@@ -199,7 +200,7 @@ impl Worker {
 
     pub(super) fn tools(&self, settings: &Settings) -> Tools {
         Tools {
-            pace: self.pace.clone(),
+            print_watch: self.print_watch.clone(),
             reserve: u64::from(settings.disk_reserve) * 1_000_000,
             ..Tools::with_ffmpeg(&settings.ffmpeg_binary_path)
         }

@@ -119,11 +119,8 @@ pub fn import(
     cancel: &CancellationToken,
 ) -> Result<Imported, ImportError> {
     let path = &request.source;
-    let mut source: Box<dyn Source> = if path.is_dir() {
-        Box::new(folder::Folder::new(path))
-    } else {
-        Box::new(zipped::Zipped::open(path)?)
-    };
+    let mut source: Box<dyn Source> =
+        if path.is_dir() { Box::new(folder::Folder::new(path)) } else { Box::new(zipped::Zipped::open(path)?) };
     let manifest = source.manifest();
     let mut entries = source.entries()?;
     if entries.len() > FRAMES {

@@ -32,10 +32,10 @@ impl Source for Zipped {
     fn entries(&mut self) -> Result<Vec<Entry>, ImportError> {
         let mut entries = Vec::new();
         for index in 0..self.zip.len() {
-            let file = self.zip.by_index_raw(index).map_err(|error| ImportError::NotAZip {
-                path: self.path.clone(),
-                reason: error.to_string(),
-            })?;
+            let file = self
+                .zip
+                .by_index_raw(index)
+                .map_err(|error| ImportError::NotAZip { path: self.path.clone(), reason: error.to_string() })?;
             let Ok(name) = file.name().map(|name| name.into_owned()) else { continue };
             if file.is_file() && is_jpeg(&name) {
                 let at = file.last_modified().and_then(time).unwrap_or_default();

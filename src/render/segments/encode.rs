@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::command;
 use super::super::film::blocking;
-use super::super::pace::memory_to_start;
+use super::super::give_way::memory_to_start;
 use super::super::params::ExtraParams;
 use super::super::process::check;
 use super::super::progress::FfmpegProgress;
@@ -81,7 +81,7 @@ pub async fn next_segment(request: SegmentRequest, cancel: &CancellationToken) -
         .await?
     };
     let Some((shelf, block, prefix)) = found else { return Ok(NextSegment::UpToDate) };
-    if tools.pace.is_printing() && !memory_to_start() {
+    if tools.print_watch.is_printing() && !memory_to_start() {
         return Err(RenderError::NoMemory);
     }
     let scratch = Scratch::new(&folder);

@@ -76,7 +76,8 @@ impl Join<'_> {
                 Piece::Ready(file, _) => file,
                 Piece::Missing(frames) => {
                     let file = self.scratch.piece();
-                    let on_frame = |frame: u32| on_progress(Progress { frame: (done + frame).min(total), frames: total });
+                    let on_frame =
+                        |frame: u32| on_progress(Progress { frame: (done + frame).min(total), frames: total });
                     encoder.encode(&frames, &self.scratch.list(), &file, on_frame, cancel).await?;
                     done += length;
                     file

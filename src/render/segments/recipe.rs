@@ -103,8 +103,7 @@ impl Recipe {
 /// The times of the packets are stretched from the nominal rate to the film's, and each gets its exact duration: naming
 /// a rate (`-r`) instead leaves a short or a doubled last frame, or is ignored.
 pub(super) fn join_args(list: &Path, output: &Path, fps: f64) -> Vec<OsString> {
-    let times =
-        format!("setts=pts=PTS*{NOMINAL_FPS}/{fps}:dts=DTS*{NOMINAL_FPS}/{fps}:duration=1/({fps}*TB)");
+    let times = format!("setts=pts=PTS*{NOMINAL_FPS}/{fps}:dts=DTS*{NOMINAL_FPS}/{fps}:duration=1/({fps}*TB)");
     let mut args = Args::quiet();
     args.all(["-progress", "pipe:1", "-nostats", "-f", "concat", "-safe", "0"]).input(list);
     args.all(["-map", "0:v:0", "-c", "copy", "-bsf:v", &times, "-video_track_timescale", "90000"]);
@@ -125,8 +124,8 @@ mod tests {
     fn commands() {
         let shell = |args: &[OsString]| command::shell_line(Path::new("ffmpeg"), args);
         let args = recipe("-preset slow").unwrap().encode_args(Path::new("/s/.l"), Path::new("/s/.s"), 1);
-        insta::assert_snapshot!(shell(&args), @"");
-        insta::assert_snapshot!(shell(&join_args(Path::new("/s/.l"), Path::new("/f/.f"), 12.5)), @"");
+        insta::assert_snapshot!(shell(&args), @"ffmpeg -hide_banner -v error -nostdin -y -progress pipe:1 -nostats -threads 1 -filter_threads 1 -r 30 -f concat -safe 0 -i file:/s/.l -vf 'scale=64:48:force_original_aspect_ratio=decrease,pad=64:48:(ow-iw)/2:(oh-ih)/2,setsar=1' -an -c:v libx264 -preset veryfast -threads 1 -g 30 -crf 23 -pix_fmt yuv420p -preset slow -f mpegts file:/s/.s");
+        insta::assert_snapshot!(shell(&join_args(Path::new("/s/.l"), Path::new("/f/.f"), 12.5)), @"ffmpeg -hide_banner -v error -nostdin -y -progress pipe:1 -nostats -f concat -safe 0 -i file:/s/.l -map 0:v:0 -c copy -bsf:v 'setts=pts=PTS*30/12.5:dts=DTS*30/12.5:duration=1/(12.5*TB)' -video_track_timescale 90000 -movflags +faststart -f mp4 file:/f/.f");
     }
 
     #[test]

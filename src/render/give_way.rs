@@ -27,11 +27,11 @@ const MEMORY_TO_RUN: u64 = 80 << 20;
 
 /// Whether a print is under way, for whoever runs ffmpeg. The default knows of none.
 #[derive(Clone, Debug, Default)]
-pub struct Pace {
+pub struct PrintWatch {
     printing: Option<watch::Receiver<bool>>,
 }
 
-impl Pace {
+impl PrintWatch {
     /// Follows what the sender says: true while a print is under way.
     #[must_use]
     pub fn following(printing: watch::Receiver<bool>) -> Self {
@@ -64,8 +64,8 @@ pub(super) struct Governor {
 
 impl Governor {
     /// What is to be done now.
-    pub(super) fn look(&mut self, pace: &Pace) -> Verdict {
-        if !pace.is_printing() {
+    pub(super) fn look(&mut self, print_watch: &PrintWatch) -> Verdict {
+        if !print_watch.is_printing() {
             (self.last, self.holding) = (None, false);
             return Verdict::Run;
         }
@@ -171,12 +171,12 @@ mod tests {
 
     #[test]
     fn without_a_print_it_never_holds() {
-        let (printing, pace) = watch::channel(true);
-        let pace = Pace::following(pace);
+        let (printing, print_watch) = watch::channel(true);
+        let print_watch = PrintWatch::following(print_watch);
         let mut governor = Governor { last: None, holding: true };
-        assert!(pace.is_printing());
+        assert!(print_watch.is_printing());
         printing.send_replace(false);
-        assert_eq!(governor.look(&pace), Verdict::Run);
-        assert_eq!(Governor::default().look(&Pace::default()), Verdict::Run);
+        assert_eq!(governor.look(&print_watch), Verdict::Run);
+        assert_eq!(Governor::default().look(&PrintWatch::default()), Verdict::Run);
     }
 }
