@@ -131,6 +131,18 @@ impl Conductor {
         &self.settings
     }
 
+    /// The cameras to film with, the main one first.
+    #[must_use]
+    pub fn cameras(&self) -> &[Viewpoint] {
+        &self.cameras
+    }
+
+    /// What it works with.
+    #[must_use]
+    pub fn workshop(&self) -> &Workshop {
+        &self.workshop
+    }
+
     /// Whether a print is being filmed.
     #[must_use]
     pub fn is_filming(&self) -> bool {

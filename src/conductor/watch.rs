@@ -180,6 +180,11 @@ impl Conductor {
     pub(super) fn read_on(&mut self, printer: &Printer) {
         let Some(current) = &mut self.current else { return };
         match &mut current.watch {
+            Watch::Live(live) => {
+                if live.exclude(printer.excluded_objects()) {
+                    self.rearm(printer);
+                }
+            }
             Watch::InPassing(passing) => {
                 if let (Some(position), Some(timed)) = (printer.file_position(), printer.timed_until()) {
                     passing.follow(position, timed);

@@ -43,6 +43,15 @@ impl Job {
         Ok(Self::new(first_layers(&file, layers).to_owned()))
     }
 
+    /// A file without calls, to which a slicer would add them at each layer change.
+    #[must_use]
+    pub fn with_calls(way: Way, file: &str) -> Self {
+        Self::new(match way {
+            Way::SlicerCalls => file.replace(";LAYER_CHANGE\n", &format!(";LAYER_CHANGE\n{CALL}\n")),
+            Way::Live => file.to_owned(),
+        })
+    }
+
     /// `count` squares side by side in `layers` layers, each square labelled as an object. Half of the calls are at the
     /// layer change, the others inside an object, another one each time.
     #[must_use]
