@@ -1,6 +1,7 @@
 //! The `moonlapse` command: one file per subcommand, each with its arguments and a `run`.
 
 mod annotate;
+mod calibrate;
 mod check;
 pub mod paths;
 mod plan;
@@ -29,6 +30,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Annotate(Box<annotate::Annotate>),
+    Calibrate(calibrate::Calibrate),
     Check(check::Check),
     Plan(Box<plan::Plan>),
     Render(Box<render::Render>),
@@ -45,6 +47,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Annotate(annotate) => annotate.run(),
+            Command::Calibrate(calibrate) => calibrate.run(),
             Command::Check(check) => check.run(),
             Command::Plan(plan) => plan.run(),
             Command::Render(command) => command.run(),
