@@ -89,6 +89,7 @@ fn files_that_are_left_alone_are_told_from_failures() {
     for (name, args, reason) in [
         ("towers_slicer_macro.gcode", &[][..], "it calls for frames itself"),
         ("towers_absolute.gcode", &["--trigger", "gcode:SNAP"], "the file's own commands"),
+        ("cylinder_vase.gcode", &[], "taken in passing"),
     ] {
         let folder = Folder::with(name);
         assert!(said(&run("annotate", &folder.file, args), 3).contains(reason));
@@ -166,11 +167,15 @@ fn by_its_orders_a_file_is_planned_as_the_agent_would() {
     assert!(calls.len() == 20 && calls.iter().all(|call| call.contains(" X=230 Y=5 ")), "{calls:?}");
     assert!(said(&annotate(), 0).contains("annotated already"));
 
-    write(json!({"annotate_files": true, "parkhead": false}));
-    assert!(said(&annotate(), 0).contains("anew, 20 frame calls"));
-    assert_eq!(fs::read_to_string(&folder.file).unwrap().matches(" ZERO=1 ; moonlapse").count(), 20);
+    write(json!({"annotate_files": true, "park": "10,-", "every_layers": 10}));
+    assert!(said(&annotate(), 0).contains("anew, 2 frame calls"));
+    assert_eq!(fs::read_to_string(&folder.file).unwrap().matches(" X=10 Y=- ").count(), 2);
 
-    for unwanted in [json!({}), json!({"annotate_files": true, "mode": "layermacro"})] {
+    write(json!({"annotate_files": true, "placement": "zero_motion"}));
+    assert!(said(&annotate(), 3).contains("taken in passing"));
+
+    let unwanted = [("mode", json!("layermacro")), ("parkhead", json!(false)), ("annotate_files", json!(false))];
+    for unwanted in unwanted.map(|(key, value)| json!({"annotate_files": true, key: value})) {
         write(unwanted);
         assert!(said(&annotate(), 1).contains("the settings want no annotated files"));
     }

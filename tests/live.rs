@@ -104,3 +104,43 @@ async fn a_streamed_print_is_filmed_by_what_the_head_does() {
     let off = studio.rig.position().e - net_filament(&file);
     assert!(off.abs() <= 0.0025, "the true E is {off} mm off");
 }
+
+#[tokio::test]
+async fn a_file_that_says_off_and_a_stopped_print_have_neither_moves_nor_frames() {
+    let studio = studio("").await;
+    let text = gcode("towers_relative_zhop.gcode", 2);
+    let since = start_print(&studio, format!("; timelapse: off\n{text}")).await;
+    let at = studio.rig.machine().path(0).len();
+    wait_for_the_end(&studio, &since).await;
+    let near_park = |from: usize| {
+        let path = studio.rig.machine().path(from);
+        path.iter().any(|at| (at.x - PARK[0]).hypot(at.y - PARK[1]) < 30.0)
+    };
+    assert!(!near_park(at), "the head was sent away");
+    let console = studio.rig.console(&since);
+    assert!(console.iter().any(|line| line.contains("the file says `timelapse: off`")), "{console:?}");
+
+    studio.rig.preheat(200.0, 0.0).await.unwrap();
+    studio.rig.gcode("TIMELAPSE_STOP").await.unwrap();
+    let since = studio.rig.record();
+    let at = studio.rig.machine().path(0).len();
+    studio.rig.print("model.gcode", text).await.unwrap();
+    wait_for_the_end(&studio, &since).await;
+    assert!(!near_park(at), "the head was sent away after TIMELAPSE_STOP");
+}
+
+#[tokio::test]
+async fn a_killed_agent_goes_on_with_the_layer_that_is_printed_then() {
+    let mut studio = studio("").await;
+    let since = start_print(&studio, gcode("towers_relative_zhop.gcode", 5)).await;
+    let second = |event: &serde_json::Value| event["action"] == "newframe" && event["frame"] == "2";
+    studio.wait_for_event(0, LIMIT, "the second frame", second).await.unwrap();
+    studio.kill_agent().unwrap();
+    studio.start_agent().await.unwrap();
+    wait_for_the_end(&studio, &since).await;
+    studio.wait_for_film(0, LIMIT).await.unwrap();
+    let frames = studio.frames().unwrap().len();
+    assert!((4..=5).contains(&frames), "{frames} frames\n{}", studio.agent_log());
+    let off = studio.frames().unwrap().iter().map(|frame| frame.distance_from_park()).fold(0.0, f64::max);
+    assert!(off <= 0.05, "{off} mm");
+}

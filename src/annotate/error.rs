@@ -45,6 +45,9 @@ pub enum LeftAlone {
     /// The frames are to be where the file's own commands are.
     #[error("frames at the file's own commands need no calls besides these")]
     ByCommand,
+    /// Frames without any move or stop are taken by Klipper's own report of where the head is, exactly and at no cost.
+    #[error("its frames are taken in passing, which needs no calls")]
+    InPassing,
     /// There is no place for the mark.
     #[error("its first command stands too far behind its beginning to be marked")]
     NoHead,

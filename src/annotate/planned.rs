@@ -9,7 +9,7 @@ use super::turns_off;
 use crate::gcode::engine::{self, Engine};
 use crate::gcode::line::Command;
 use crate::gcode::scan::{RawLine, Splitter};
-use crate::planner::{self, Issue, Plan, Planner, Trigger};
+use crate::planner::{self, Issue, Mode, Plan, Planner, Trigger};
 
 /// Where the calls of a file belong.
 #[derive(Clone, Debug)]
@@ -42,13 +42,15 @@ impl Planned {
             .or(reason(plan.is_some_and(|plan| matches!(plan.trigger, Trigger::Gcode(_))), LeftAlone::ByCommand))
             .or(own)
             .or(reason(plan.is_none_or(|plan| plan.snapshots.is_empty()), LeftAlone::NoFrames))
+            .or(reason(plan.is_some_and(|plan| plan.mode == Mode::ZeroMotion), LeftAlone::InPassing))
             .or(reason(self.mark_at.is_none(), LeftAlone::NoHead))
     }
 
     /// What is to be put into the file, and how many frames there are in it. `settings`: the digest for the mark.
     pub(super) fn lines(&self, settings: u32) -> (Vec<Insertion>, usize) {
         let snapshots = self.plan.iter().flat_map(|plan| &plan.snapshots).enumerate();
-        let calls: Vec<_> = snapshots.filter_map(|(i, snapshot)| call(i + 1, snapshot)).collect();
+        let several = self.has_several_objects();
+        let calls: Vec<_> = snapshots.filter_map(|(i, snapshot)| call(i + 1, snapshot, several)).collect();
         let frames = calls.len();
         let mark = Mark {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -58,6 +60,14 @@ impl Planned {
         };
         let mark = self.mark_at.map(|at| (at, mark.to_string()));
         (mark.into_iter().chain(calls).map(|(at, line)| Insertion { at, line }).collect(), frames)
+    }
+
+    /// Whether there is more than one object that may be excluded.
+    fn has_several_objects(&self) -> bool {
+        let snapshots = self.plan.iter().flat_map(|plan| &plan.snapshots);
+        let mut objects = snapshots.flat_map(|snapshot| &snapshot.windows).filter_map(|window| window.object.as_ref());
+        let first = objects.next();
+        objects.any(|object| Some(object) != first)
     }
 
     pub(super) fn original(&self) -> Identity {
@@ -137,6 +147,7 @@ fn begins_gcode(raw: RawLine<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gcode::slicer::Settings;
     use crate::planner::Options;
     use crate::stabilize::{Bed, Limits, Point};
 
@@ -146,7 +157,8 @@ mod tests {
     fn planned(text: &str) -> Planned {
         let bed = Bed::Rectangle { min: Point::new(0.0, 0.0), max: Point::new(100.0, 100.0) };
         let options = Options::new(Limits::new(bed, 0.0, 100.0).unwrap());
-        let mut reader = PlanReader::new(engine::Options::default(), options);
+        let slicer = Settings::from_ends(text.as_bytes(), b"");
+        let mut reader = PlanReader::new(engine::Options::default().with_settings(&slicer), options);
         reader.feed(text.as_bytes());
         reader.finish()
     }
@@ -177,11 +189,29 @@ mod tests {
     }
 
     #[test]
+    fn a_call_stands_between_objects_where_any_may_be_excluded() {
+        let objects = |second: &str| {
+            format!(
+                "G28\nG90\nM83\nEXCLUDE_OBJECT_START NAME=a\nG1 X50 Y50 Z0.2 F6000\nG1 X60 Y50 E1 F1800\nG1 E-0.8 F2400\n\
+                 EXCLUDE_OBJECT_END NAME=a\nG1 X9 Y9 F9000\nEXCLUDE_OBJECT_START NAME={second}\nG1 E0.8\n\
+                 G1 X60 Y55 E1\nG1 E-0.8 F2400\nEXCLUDE_OBJECT_END NAME={second}\nG1 X50 Y50\n"
+            )
+        };
+        let place = |text: &str| {
+            let (lines, _) = planned(text).lines(0);
+            text[..lines[1].at as usize].lines().last().unwrap().to_owned()
+        };
+        assert!(place(&objects("b")).starts_with("EXCLUDE_OBJECT_END"), "{}", place(&objects("b")));
+        assert!(place(&objects("a")).starts_with("G1 "), "{}", place(&objects("a")));
+    }
+
+    #[test]
     fn files_that_need_nothing_are_left_alone() {
         for (text, reason) in [
             (format!("{PRINT}TIMELAPSE_TAKE_FRAME\nSNAP\n"), LeftAlone::OwnCalls { calls: 2 }),
             (format!("; timelapse: off\n{PRINT}"), LeftAlone::TurnedOff),
             ("G28\nG1 X1 Y1\n".to_owned(), LeftAlone::NoFrames),
+            (format!("; spiral_vase = 1\n{PRINT}"), LeftAlone::InPassing),
             (format!("{}{PRINT}", "; thumbnail\n".repeat(200_000)), LeftAlone::NoHead),
         ] {
             assert_eq!(planned(&text).refusal(), Some(reason));

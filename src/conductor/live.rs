@@ -16,6 +16,9 @@ const AHEAD: usize = 4;
 /// When this many of them are left, the next ones are armed.
 const LOW: usize = 1;
 
+/// Why a frame was missed of which the macro called while nobody listened.
+const UNHEARD: &str = "Moonraker or Moonlapse was away when its place was met";
+
 /// The frames of one print.
 #[derive(Clone, Debug)]
 pub(super) struct Live {
@@ -28,12 +31,14 @@ pub(super) struct Live {
     reset: Option<usize>,
     /// Seconds by the plan of the frames that were met.
     added_s: f64,
+    /// Objects in which no frame can be taken any more.
+    excluded: Vec<String>,
 }
 
 impl Live {
     /// The frames of `plan`; `lifts` when the settings lift the nozzle for its way.
     pub(super) fn new(plan: Plan, lifts: bool) -> Self {
-        Self { shots: Shot::of(plan), next: 0, lifts, reset: Some(0), added_s: 0.0 }
+        Self { shots: Shot::of(plan), next: 0, lifts, reset: Some(0), added_s: 0.0, excluded: Vec::new() }
     }
 
     /// Begins in the middle of a print: what lies before `position` is over, and layers up to `layer` have their frames.
@@ -45,13 +50,31 @@ impl Live {
         self.reset = Some(self.next);
     }
 
-    /// Everything that Klipper was told is void, after its macros or the connection were away.
-    pub(super) fn rearm(&mut self) {
+    /// Everything that Klipper was told is void, after its macros or the connection were away. What lies before
+    /// `position` is over.
+    pub(super) fn rearm(&mut self, position: u64) {
         for (at, shot) in self.shots.iter_mut().enumerate().rev() {
-            if shot.state == State::Armed {
+            if shot.state == State::Armed && shot.snapshot.span.to < position {
+                shot.state = State::Missed(UNHEARD.to_owned());
+            } else if shot.state == State::Armed {
                 shot.state = State::Planned;
                 self.next = at;
             }
+        }
+    }
+
+    /// These objects are not printed any further; true when that is new, and what Klipper was told is to be told again.
+    pub(super) fn exclude(&mut self, objects: Vec<String>) -> bool {
+        let new = objects != self.excluded;
+        self.excluded = objects;
+        new
+    }
+
+    /// The macro works in the order of the file: what comes before frame `number` is over, though we have not heard of it.
+    fn pass(&mut self, number: u32) {
+        let before = usize::try_from(number).unwrap_or_default().saturating_sub(1);
+        for shot in self.shots[..self.next].iter_mut().take(before).filter(|shot| shot.state == State::Armed) {
+            shot.state = State::Missed(UNHEARD.to_owned());
         }
     }
 
@@ -62,13 +85,17 @@ impl Live {
             return None;
         }
         let from = self.shots[..self.next].iter().position(|shot| shot.state == State::Armed).unwrap_or(self.next);
-        self.next = (from + AHEAD).min(self.shots.len());
+        let until = (from + AHEAD).min(self.shots.len());
+        if until <= self.next {
+            return None;
+        }
+        self.next = until;
         let batch = &mut self.shots[from..self.next];
         let mut list = String::new();
         for (at, shot) in (from..).zip(batch.iter_mut()) {
             if matches!(shot.state, State::Planned | State::Armed) {
                 shot.state = State::Armed;
-                write_shot(&mut list, at + 1, &shot.snapshot, self.lifts);
+                write_shot(&mut list, at + 1, &shot.snapshot, self.lifts, &self.excluded);
             }
         }
         let mut script = String::new();
@@ -88,6 +115,8 @@ impl Live {
 
     /// The macro has gone to the place of frame `number`; `position` is where the file was. Its layer's height, mm.
     pub(super) fn in_place(&mut self, number: u32, position: Option<u64>) -> Option<f64> {
+        self.shot(number)?;
+        self.pass(number);
         let shot = self.shot(number)?;
         let within = |p: u64| shot.snapshot.windows.iter().any(|w| (w.span.from..=w.span.to).contains(&p));
         shot.by_window = position.is_some_and(within);
@@ -106,6 +135,7 @@ impl Live {
 
     /// Frame `number` was not taken.
     pub(super) fn missed(&mut self, number: u32, reason: &str) {
+        self.pass(number);
         if let Some(shot) = self.shot(number) {
             shot.state = State::Missed(reason.to_owned());
         }
@@ -145,12 +175,12 @@ fn rate(batch: &[Shot]) -> f64 {
 }
 
 /// As the macro reads it: `(number, layer, until, x, y, (place, ...)),`.
-fn write_shot(out: &mut String, number: usize, snapshot: &Snapshot, lifts: bool) {
+fn write_shot(out: &mut String, number: usize, snapshot: &Snapshot, lifts: bool, excluded: &[String]) {
     let axis = |place: Option<f64>| place.map_or("'-'".to_owned(), |mm| format!("{mm:.3}"));
     let Snapshot { layer, span, park, .. } = snapshot;
     // Writing to a String never fails.
     let _ = write!(out, "({number},{layer},{},{},{},(", span.to, axis(park.x), axis(park.y));
-    for Place { from, to, retract, returns, rise, resume } in places(snapshot) {
+    for Place { from, to, retract, returns, rise, resume } in places(snapshot, excluded) {
         let resume = resume.filter(|_| !returns && lifts || rise.is_some());
         let [x, y] = resume.map_or(["None".to_owned(), "None".to_owned()], |r| r.map(|mm| format!("{mm:.3}")));
         let rise = rise.map_or("0".to_owned(), |mm| format!("{mm:.3}"));
@@ -197,10 +227,32 @@ mod tests {
         let mut live = live();
         let first = live.script().unwrap();
         let before = armed(&live);
-        live.rearm();
+        live.rearm(0);
         let again = live.script().unwrap();
         assert_eq!(armed(&live), before);
         assert!(first.contains("VARIABLE=done VALUE=0") && !again.contains("VARIABLE=done"));
+    }
+
+    #[test]
+    fn frames_that_were_met_while_nobody_listened_hold_up_nothing() {
+        let mut live = live();
+        live.script().unwrap();
+        live.in_place(1, None).unwrap();
+        live.captured(1);
+        // Of the second and the third nothing is heard: Moonraker was restarted.
+        let fourth = live.shots[3].snapshot.span.from;
+        live.rearm(fourth);
+        live.script().unwrap();
+        assert_eq!(armed(&live), [4, 5, 6, 7]);
+        // One more call is lost, and the connection notices nothing.
+        for number in 5..=7 {
+            live.in_place(number, None).unwrap();
+            live.captured(number);
+        }
+        live.script().unwrap();
+        assert_eq!(armed(&live), [8, 9, 10, 11]);
+        assert_eq!(live.script(), None, "the same frames again and again");
+        assert_eq!(live.report().missed.into_values().sum::<usize>(), 3);
     }
 
     #[test]

@@ -195,7 +195,7 @@ impl Conductor {
         self.set_up_macros(printer);
         self.catch_up(printer);
         self.follow(printer);
-        self.rearm();
+        self.rearm(printer);
     }
 
     /// Klipper stopped: an error, an emergency stop or a restart. A print that was under way is over.
@@ -292,6 +292,7 @@ impl Conductor {
                     current.session = Some(session);
                     current.last_layer = layer;
                 }
+                self.watch_plan(printer);
                 let file = if frames == 0 { String::new() } else { crate::session::Publisher::name(frames) };
                 self.last_frame = LastFrame { count: frames, file };
                 self.misses = 0;

@@ -20,7 +20,7 @@ impl Conductor {
                     self.say("Timelapse: filming until TIMELAPSE_STOP");
                 } else {
                     self.say("Timelapse: this print is filmed");
-                    self.rearm();
+                    self.rearm(printer);
                 }
             }
             Some("stop") if self.current.as_ref().is_some_and(|current| current.streamed) => {

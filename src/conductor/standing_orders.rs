@@ -52,7 +52,7 @@ pub enum OrdersError {
         source: serde_json::Error,
     },
     /// The settings do not want files to be annotated.
-    #[error("the settings want no annotated files (annotate_files, enabled, mode)")]
+    #[error("the settings want no annotated files (annotate_files, enabled, mode, parkhead)")]
     Unwanted,
     /// A setting cannot be understood, or the limits are missing.
     #[error("{0}")]
@@ -66,11 +66,11 @@ impl From<SchemeError> for OrdersError {
 }
 
 impl StandingOrders {
-    /// Whether `settings` want files to be annotated.
+    /// Whether `settings` want files to be annotated. Frames without moves and those at a file's own commands need no calls.
     #[must_use]
     pub fn wanted(settings: &Settings) -> bool {
-        let Settings { enabled, annotate_files, mode, .. } = settings;
-        *enabled && *annotate_files && mode.plans() && *mode != Mode::Gcode
+        let Settings { enabled, annotate_files, mode, parkhead, .. } = settings;
+        *enabled && *annotate_files && *parkhead && mode.plans() && *mode != Mode::Gcode
     }
 
     /// Reads the orders.

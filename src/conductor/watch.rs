@@ -28,6 +28,8 @@ pub(super) enum Watch {
     Calls,
     /// The file is being read.
     Planning(#[expect(dead_code, reason = "dropping it stops the work")] AbortOnDropHandle<()>),
+    /// The file was read; which layers have their frames is known when the session is there.
+    Planned(Box<Planned>),
     /// We, by a plan.
     Live(Live),
     /// We, by a plan; nothing moves for it.
@@ -98,17 +100,28 @@ impl Conductor {
             debug!(print, "a plan came too late");
             return;
         }
-        let Planned { plan, calls, annotated, switched_off } = match outcome {
-            Ok(planned) => *planned,
+        match outcome {
+            Ok(planned) => {
+                current.watch = Watch::Planned(planned);
+                self.watch_plan(printer);
+            }
             Err(problem) => {
                 current.watch = Watch::observed();
                 warn!(error = problem, "layers are told by what the head does");
                 self.say(&format!("Timelapse: frames when the head begins a layer: {problem}"));
-                return;
             }
-        };
+        }
+    }
+
+    /// Begins to take the planned frames, once the plan and the session are there.
+    pub(super) fn watch_plan(&mut self, printer: &Printer) {
+        let Some(current) = &mut self.current else { return };
+        if current.session.is_none() || !matches!(current.watch, Watch::Planned(_)) {
+            return;
+        }
+        let Watch::Planned(planned) = std::mem::replace(&mut current.watch, Watch::Off) else { return };
+        let Planned { plan, calls, annotated, switched_off } = *planned;
         if switched_off {
-            current.watch = Watch::Off;
             info!("the file says `timelapse: off`");
             self.say("Timelapse: the file says `timelapse: off`; no frames of this print");
             return;
@@ -146,9 +159,9 @@ impl Conductor {
     }
 
     /// Klipper or the connection to it is new: what it was told is void.
-    pub(super) fn rearm(&mut self) {
+    pub(super) fn rearm(&mut self, printer: &Printer) {
         match &mut self.current {
-            Some(Current { watch: Watch::Live(live), .. }) => live.rearm(),
+            Some(Current { watch: Watch::Live(live), .. }) => live.rearm(printer.file_position().unwrap_or(0)),
             Some(Current { watch: Watch::InPassing(_), .. }) => self.orders.push(Order::FollowMotion(true)),
             _ => {}
         }
@@ -167,6 +180,11 @@ impl Conductor {
     pub(super) fn read_on(&mut self, printer: &Printer) {
         let Some(current) = &mut self.current else { return };
         match &mut current.watch {
+            Watch::Live(live) => {
+                if live.exclude(printer.excluded_objects()) {
+                    self.rearm(printer);
+                }
+            }
             Watch::InPassing(passing) => {
                 if let (Some(position), Some(timed)) = (printer.file_position(), printer.timed_until()) {
                     passing.follow(position, timed);
@@ -230,7 +248,7 @@ impl Conductor {
         let report = match watch {
             Watch::Live(live) => live.report(),
             Watch::InPassing(passing) => passing.report(),
-            Watch::Off | Watch::Calls | Watch::Planning(_) | Watch::Observed(_) => return,
+            Watch::Off | Watch::Calls | Watch::Planning(_) | Watch::Planned(_) | Watch::Observed(_) => return,
         };
         let Report { planned, captured, by_window, by_fallback, missed, added_s } = report;
         info!(planned, captured, by_window, by_fallback, ?missed, added_s = added_s.round(), "planned frames");
@@ -242,7 +260,7 @@ impl Conductor {
         match watch {
             Watch::Live(_) => self.gcode(live::disarm()),
             Watch::InPassing(_) => self.orders.push(Order::FollowMotion(false)),
-            Watch::Off | Watch::Calls | Watch::Planning(_) | Watch::Observed(_) => {}
+            Watch::Off | Watch::Calls | Watch::Planning(_) | Watch::Planned(_) | Watch::Observed(_) => {}
         }
     }
 }

@@ -7,8 +7,10 @@
 //! * [`camera`]: a virtual webcam server that draws the machine as it truly stands at exposure time.
 //! * [`host`]: the real Klipper host and Moonraker around them, and a driver for tests.
 //! * [`studio`]: all of these with the agent, and what its frames truly show.
+//! * [`faults`]: what comes of a print when something happens at an exact moment of a frame.
 
 pub mod camera;
+pub mod faults;
 pub mod host;
 pub mod machine;
 pub mod mcu;
