@@ -132,9 +132,12 @@ async fn restore(tool: &str, before: &Before, file: &Path) {
     }
 }
 
+/// Controls by name, with their values.
+type Values = Vec<(String, i64)>;
+
 /// What to set, in order, and what to put back, in order: first each switch, then what it leaves to us; and back first
 /// the values, then the switches, because a switched-on automatism refuses values.
-fn plan(wish: &Wish, listed: &[Control]) -> (Vec<(String, i64)>, Vec<(String, i64)>) {
+fn plan(wish: &Wish, listed: &[Control]) -> (Values, Values) {
     let value = |name: &str| listed.iter().find(|control| control.name == name).map(|control| control.value);
     let (mut sets, mut values_back, mut switches_back) = (Vec::new(), Vec::new(), Vec::new());
     for automatism in AUTOMATISMS.iter().filter(|a| wish.words.iter().any(|word| word == a.word)) {
