@@ -288,7 +288,9 @@ impl Stage {
     fn check_log(&self, print: &Print, fault: Option<Fault>) -> anyhow::Result<()> {
         let rig = &self.studio.rig;
         let console = rig.console(&print.since);
-        if let Some(line) = console.iter().find(|line| line.starts_with("!!")) {
+        // Klipper calls the stop itself an error.
+        let stopped = fault == Some(Fault::EmergencyStop);
+        if let Some(line) = console.iter().find(|line| line.starts_with("!!") && !stopped) {
             bail!("an error on the console: {line}");
         }
         let log = rig.log_since(&print.since);
