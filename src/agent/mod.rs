@@ -417,6 +417,10 @@ impl Agent {
                     connection.events.try_send(connector::event_params(event, last_frame)).is_err()
                 }
                 Order::Gcode(script) => connection.scripts.try_send(script).is_err(),
+                Order::Power { device, on } => {
+                    tokio::spawn(connector::switch_power(connection.link.clone(), device, on));
+                    false
+                }
                 Order::FollowMotion(_) => false,
             };
             if jammed {

@@ -301,6 +301,74 @@ pub struct Settings {
     /// Deletes the oldest films when all take more than this; 0 sets no limit.
     #[schemars(range(min = 0, max = 100_000_000), extend("x-scope" = "ui", "x-unit" = "MB"))]
     pub keep_films_size: u32,
+    // What is done around prints, frames and films.
+    /// Command for a shell, run when a print begins. See docs/hooks.md for what it is told.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_before_print: String,
+    /// Command for a shell, run when a print has ended and its last frame is taken.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_after_print: String,
+    /// Command for a shell, run when a frame is announced, while the head is on its way. The frame does not wait for it.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_before_frame: String,
+    /// Command for a shell, run when all cameras have given their frame.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_after_frame: String,
+    /// Command for a shell, run before a film is made.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_before_film: String,
+    /// Command for a shell, run when a film was made, such as an upload.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_after_film: String,
+    /// Command for a shell, run when a camera has missed `camera_gone_after` frames in a row.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_camera_gone: String,
+    /// After this a command is killed with all that it has started.
+    #[schemars(range(min = 1, max = 3600), extend("x-scope" = "conf", "x-unit" = "s"))]
+    pub hook_timeout: u32,
+    /// G-code, run when a print begins.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_before_print: String,
+    /// G-code, run when a print has ended.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_after_print: String,
+    /// Name of a macro, run when the head has arrived for a frame, before it stands still.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_before_frame: String,
+    /// Name of a macro, run when the head has stood still for a frame, before it returns.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_after_frame: String,
+    /// G-code, run before a film is made.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_before_film: String,
+    /// G-code, run when a film was made.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_after_film: String,
+    /// G-code, run when a camera has missed `camera_gone_after` frames in a row.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_camera_gone: String,
+    /// An `[output_pin]`, `[led]`, `[neopixel]` or `[dotstar]` of Klipper, by its name, that is switched on for each frame.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub light_pin: String,
+    /// Value of `light_pin` for a frame, as a part of the most.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-scope" = "conf"))]
+    pub light_value: f64,
+    /// Value of `light_pin` after a frame.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-scope" = "conf"))]
+    pub light_idle: f64,
+    /// A `[power]` device of Moonraker that is switched on for each frame.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub light_power: String,
+    /// How long the light takes to be steady, and the camera to adjust to it; the head stands still meanwhile.
+    #[schemars(range(min = 0.0, max = 2.0), extend("x-scope" = "conf", "x-unit" = "s"))]
+    pub light_settle: f64,
+    /// Cameras whose automatic exposure, focus and white balance are switched off for a print, one a line: the device
+    /// (such as /dev/video0), and optionally which (`exposure`, `focus`, `white_balance`) and `CONTROL=VALUE` pairs.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub camera_lock: String,
+    /// The v4l2-ctl program.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub v4l2_ctl_binary_path: String,
 }
 
 impl Settings {
@@ -379,6 +447,28 @@ impl Default for Settings {
             keep_films_days: 0,
             keep_films_count: 0,
             keep_films_size: 0,
+            hook_before_print: String::new(),
+            hook_after_print: String::new(),
+            hook_before_frame: String::new(),
+            hook_after_frame: String::new(),
+            hook_before_film: String::new(),
+            hook_after_film: String::new(),
+            hook_camera_gone: String::new(),
+            hook_timeout: 30,
+            gcode_before_print: String::new(),
+            gcode_after_print: String::new(),
+            gcode_before_frame: String::new(),
+            gcode_after_frame: String::new(),
+            gcode_before_film: String::new(),
+            gcode_after_film: String::new(),
+            gcode_camera_gone: String::new(),
+            light_pin: String::new(),
+            light_value: 1.0,
+            light_idle: 0.0,
+            light_power: String::new(),
+            light_settle: 0.2,
+            camera_lock: String::new(),
+            v4l2_ctl_binary_path: "v4l2-ctl".to_owned(),
         }
     }
 }

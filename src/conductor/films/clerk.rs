@@ -31,6 +31,9 @@ impl Clerk {
     pub(super) async fn run(self, mut orders: mpsc::Receiver<Order>, shutdown: CancellationToken) {
         let mut settings = self.shared.settings.subscribe();
         let mut shooting = self.shared.shooting.subscribe();
+        // What was said before we listened counts.
+        settings.mark_changed();
+        shooting.mark_changed();
         let mut filmed: Option<SessionId> = None;
         loop {
             tokio::select! {

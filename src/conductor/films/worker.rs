@@ -231,7 +231,14 @@ impl Worker {
             settings: FilmSettings::from(&shooting.settings),
             tools: self.tools(&shooting.settings),
         };
-        match next_segment(request, &self.shutdown).await {
+        let mut now_shooting = self.shared.shooting.subscribe();
+        let other = |now: &Option<Shooting>| now.as_ref().is_none_or(|now| now.session != shooting.session);
+        let outcome = tokio::select! {
+            made = next_segment(request, &self.shutdown) => made,
+            // The film is made now, with more threads and a better priority than the segment has.
+            _ = now_shooting.wait_for(other) => Err(RenderError::Cancelled),
+        };
+        match outcome {
             Ok(NextSegment::Made { first, last, bytes }) => {
                 debug!(session = %shooting.session, first, last, bytes, "segment ready");
             }
