@@ -201,8 +201,8 @@ async fn run_until_failure(agent: &Path, way: Way, fault: Fault, phases: &[Phase
     let job = match fault {
         Fault::ExcludeObject => Ok(Job::labelled_squares(way, 10, 14)),
         // Each of these takes more than a layer.
-        Fault::MoonrakerRestart | Fault::CameraLoss => Job::towers(way, 18),
-        Fault::Cancel | Fault::EmergencyStop | Fault::KlipperRestart => Job::towers(way, 4),
+        Fault::MoonrakerRestart | Fault::CameraLoss => Job::towers(way, 20),
+        Fault::Cancel | Fault::EmergencyStop | Fault::KlipperRestart => Job::towers(way, 8),
         Fault::Pause | Fault::FilamentChange | Fault::AgentKill => Job::towers(way, 12),
     };
     let stage = match job {
