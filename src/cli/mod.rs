@@ -3,9 +3,12 @@
 mod annotate;
 mod calibrate;
 mod check;
+mod failure;
+mod meter;
 pub mod paths;
 mod plan;
 mod plan_args;
+mod queue;
 mod render;
 mod run;
 pub mod schema;
@@ -33,6 +36,7 @@ enum Command {
     Calibrate(calibrate::Calibrate),
     Check(check::Check),
     Plan(Box<plan::Plan>),
+    Queue(queue::Queue),
     Render(Box<render::Render>),
     Run(run::Run),
     Schema(schema::Schema),
@@ -50,6 +54,7 @@ impl Cli {
             Command::Calibrate(calibrate) => calibrate.run(),
             Command::Check(check) => check.run(),
             Command::Plan(plan) => plan.run(),
+            Command::Queue(queue) => queue.run(),
             Command::Render(command) => command.run(),
             Command::Run(run) => run.run(),
             Command::Schema(schema) => schema.run(),
