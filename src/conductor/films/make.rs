@@ -99,6 +99,7 @@ impl Worker {
         }
         info!(session = %job.session, frames = frames.len(), "film started");
         self.ui(events::render_started(frames.len(), settings)).await;
+        self.before_film(settings, &session).await;
         let made_at = self.now();
         let request = self.request(job, &session, frames, segments.clone(), made_at.clone(), settings);
         let progress = |progress| {
@@ -112,6 +113,7 @@ impl Worker {
                 self.note(job, film.record(made_at.timestamp())).await;
                 self.ui(events::render_success(&film, &session.print_file)).await;
                 self.tell(settings, &session, News::made(&session, &film)).await;
+                self.after_film(settings, &session, Ok(&film)).await;
                 self.finish(job, &session, segments).await
             }
             Err(RenderError::Cancelled) => {
@@ -202,6 +204,7 @@ impl Worker {
         self.ui(events::render_error(problem)).await;
         self.events.send(Event::Say(format!("Timelapse: no film: {problem}"))).await.ok();
         self.tell(settings, session, News::failed(session, &problem.to_string())).await;
+        self.after_film(settings, session, Err(&problem.to_string())).await;
         outcome
     }
 

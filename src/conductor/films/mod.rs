@@ -5,6 +5,7 @@
 //! `make` is one job from the queue, `policy` what an ended print deserves, `webhook` the news of it.
 
 mod clerk;
+mod hooks;
 mod make;
 mod policy;
 mod webhook;
