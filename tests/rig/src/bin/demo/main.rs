@@ -1,5 +1,7 @@
 //! Films a real sliced model on the simulated printer, and measures the film. `scripts/demo` runs it.
 
+mod keep;
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -25,6 +27,9 @@ struct Args {
     /// Speed of the print, percent.
     #[arg(long, default_value_t = 100.0)]
     speed: f64,
+    /// Also leave the frame store, the frames of a second camera and a still without the head here.
+    #[arg(long)]
+    keep: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -41,6 +46,10 @@ async fn main() -> anyhow::Result<()> {
     studio.rig.preheat(200.0, 60.0).await?;
     studio.rig.speed(args.speed).await?;
 
+    let second = match &args.keep {
+        Some(folder) => Some(keep::SecondCamera::start(&studio, &folder.join("side")).await?),
+        None => None,
+    };
     println!("Printing {name} at {} % speed, {calls} layers ...", args.speed);
     let since = studio.rig.record();
     let (start, before) = (Instant::now(), studio.agent_usage()?);
@@ -50,6 +59,11 @@ async fn main() -> anyhow::Result<()> {
     let usage = studio.agent_usage()?;
     ensure!(end == "complete", "the print ended as {end}\n{}", studio.agent_log());
     let film = studio.wait_for_film(0, Duration::from_secs(300)).await?;
+    if let (Some(folder), Some(second)) = (&args.keep, second) {
+        println!("second camera   {} frames", second.finish().await?);
+        keep::still(&studio, &folder.join("hero.jpg")).await?;
+        keep::store(&studio, &folder.join("moonlapse"))?;
+    }
 
     let frames = studio.frames()?;
     let distances: Vec<f64> = frames.iter().map(|frame| frame.distance_from_park()).collect();
