@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::sessions::{StoreArgs, size};
 use crate::config::Settings;
 use crate::config::expand_home;
-use crate::render::{self, ArchiveRequest, Film, FilmRequest, FilmSettings, Progress, RenderError, Tools};
+use crate::render::{
+    self, ArchiveRequest, Film, FilmRequest, FilmSettings, Print, Profile, Progress, Reel, RenderError, Tools,
+};
 use crate::session::{Session, Store};
 
 /// Exit status after Ctrl-C, as shells expect it.
@@ -140,12 +142,14 @@ impl Render {
         if self.zip {
             return zip(&store, session, output_dir, settings.time_format_code, &cancel);
         }
-        let frames = store.frames(&session.id)?.into_iter().map(|frame| frame.path).collect();
+        let frames = store.frames(&session.id)?;
         let tools = Tools::with_ffmpeg(expand_home(self.ffmpeg.as_deref().unwrap_or(&installed.ffmpeg_binary_path)));
         let made_at = Zoned::now();
         let finished_at = made_at.timestamp();
-        let print_file = session.print_file.clone();
-        let request = FilmRequest { frames, print_file, output_dir, made_at, settings, tools };
+        let profile = Profile::of_settings(&settings)?;
+        let reels = vec![Reel { camera: session.camera.clone(), frames, ..Reel::default() }];
+        let print = Print::from(&session);
+        let request = FilmRequest { reels, print, hero: None, output_dir, made_at, profile, tools };
         let mut meter = Meter::new();
         let film = runtime.block_on(render::film(request, |progress| meter.show(progress), &cancel));
         meter.end();

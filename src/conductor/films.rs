@@ -12,7 +12,7 @@ use super::filming::{SharedStore, on_disk};
 use super::{Event, events};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::render::{self, ArchiveRequest, FilmRequest, FilmSettings, Tools};
+use crate::render::{self, ArchiveRequest, FilmRequest, FilmSettings, Print, Profile, Reel, Tools};
 use crate::session::SessionId;
 
 /// Jobs that may wait; a print takes longer than a film.
@@ -102,12 +102,17 @@ impl Worker {
         info!(session = %job.session, frames = frames.len(), "film started");
         self.ui(events::render_started(frames.len(), &job.settings)).await;
         let made_at = self.now();
+        let profile = match Profile::of_settings(&FilmSettings::from(&job.settings)) {
+            Ok(profile) => profile,
+            Err(problem) => return self.failed(job, &problem).await,
+        };
         let request = FilmRequest {
-            frames: frames.into_iter().map(|f| f.path).collect(),
-            print_file: session.print_file.clone(),
+            reels: vec![Reel { camera: session.camera.clone(), frames, ..Reel::default() }],
+            print: Print::from(&session),
+            hero: None,
             output_dir: PathBuf::from(&job.settings.output_path),
             made_at: made_at.clone(),
-            settings: FilmSettings::from(&job.settings),
+            profile,
             tools: Tools::with_ffmpeg(&job.settings.ffmpeg_binary_path),
         };
         let progress = |progress| {
@@ -125,13 +130,15 @@ impl Worker {
                 self.ui(events::render_success(&film, &session.print_file)).await;
             }
             Err(render::RenderError::Cancelled) => info!(session = %job.session, "film interrupted"),
-            Err(problem) => {
-                error!(session = %job.session, error = %problem, "film failed; the frames are kept");
-                self.ui(events::render_error(&problem)).await;
-                let line = format!("Timelapse: no film: {problem}");
-                self.events.send(Event::Say(line)).await.ok();
-            }
+            Err(problem) => self.failed(job, &problem).await,
         }
+    }
+
+    async fn failed(&self, job: &Job, problem: &render::RenderError) {
+        error!(session = %job.session, error = %problem, "film failed; the frames are kept");
+        self.ui(events::render_error(problem)).await;
+        let line = format!("Timelapse: no film: {problem}");
+        self.events.send(Event::Say(line)).await.ok();
     }
 
     async fn archive(&self, job: &Job) {

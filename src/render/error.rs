@@ -60,6 +60,14 @@ pub enum RenderError {
         /// What ffmpeg said.
         transcript: Transcript,
     },
+    /// A file that a profile names is not there.
+    #[error("There is no {what} {path}: correct the profile, or put the file there")]
+    NoSuchFile {
+        /// What it should be.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+    },
     /// A setting has a value that cannot work.
     #[error("The setting {key} is {value:?}; allowed: {allowed}")]
     Setting {

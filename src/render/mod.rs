@@ -5,7 +5,9 @@
 //! * `command`: what is asked of ffmpeg and ffprobe, as argument lists. Pure.
 //! * `process`: runs such a list at the lowest priority, follows its progress, kills it.
 //! * `verify`: is what came out a film with the right frames?
-//! * `film`: these three in turn, for one film of a whole session. Segments and profiles will join here.
+//! * `profile`: what a film shall be like; `recipe` turns it into filters, encoder and container.
+//! * `timing`: which frame is shown when.
+//! * `film`, `job`: all of these in turn, for one film of a whole session.
 //! * `archive`: the frames themselves, as a zip.
 //!
 //! # What is sure
@@ -16,23 +18,49 @@
 
 mod archive;
 mod command;
+mod duration;
 mod error;
+mod escape;
 mod film;
+mod hardware;
+mod job;
+mod layout;
 mod names;
+mod overlay;
 mod params;
 mod process;
+mod profile;
 mod progress;
+mod rate;
+mod recipe;
+mod reel;
 mod scratch;
 mod settings;
+mod sidecar;
 mod survey;
+mod template;
+mod timing;
+mod tokens;
 mod tools;
 mod verify;
+mod webp;
 
 pub use archive::{Archive, ArchiveRequest, archive};
 pub use error::{RenderError, Transcript};
-pub use film::{Film, FilmRequest, Progress, film};
+pub use film::{Film, FilmRequest, Progress, film, still};
+pub use layout::{Corner, Layout};
+pub use overlay::{Colour, Overlay, Place};
 pub use params::ParamError;
+pub use profile::{
+    Codec, Crop, DEFAULT, Effects, Encoder, Format, Hardware, Picture, Profile, Quality, Turn, Watermark,
+};
+pub use rate::Fps;
+pub use recipe::{PieceRecipe, pieces};
+pub use reel::Reel;
 pub use scratch::remove_leftovers;
 pub use settings::FilmSettings;
 pub use survey::Skipped;
+pub use template::{Template, TemplateError};
+pub use timing::{Pace, Roll, Shown, Timeline, Timing};
+pub use tokens::{Print, Token};
 pub use tools::Tools;

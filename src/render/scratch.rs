@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::process::{Pid, test_kill_process};
 
 const PREFIX: &str = ".moonlapse-";
+/// More than any layout shows.
+const MAX_CAMERAS: usize = 8;
 
 /// A set of temporary names for one render; whatever is still there when it is dropped is removed.
 #[derive(Debug)]
@@ -30,8 +32,19 @@ impl Scratch {
         self.stem.with_extension("film")
     }
 
-    pub(super) fn list(&self) -> PathBuf {
-        self.stem.with_extension("list")
+    /// The list of one camera's frames.
+    pub(super) fn list_of(&self, camera: usize) -> PathBuf {
+        self.stem.with_extension(format!("{camera}.list"))
+    }
+
+    /// The overlay's texts.
+    pub(super) fn script(&self) -> PathBuf {
+        self.stem.with_extension("script")
+    }
+
+    /// The colours of a GIF.
+    pub(super) fn palette(&self) -> PathBuf {
+        self.stem.with_extension("palette")
     }
 
     pub(super) fn preview(&self) -> PathBuf {
@@ -45,7 +58,9 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        for path in [self.film(), self.list(), self.preview(), self.archive()] {
+        let lists = (0..MAX_CAMERAS).map(|camera| self.list_of(camera));
+        let others = [self.film(), self.script(), self.palette(), self.preview(), self.archive()];
+        for path in lists.chain(others) {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     tracing::warn!(path = %path.display(), %error, "could not remove a temporary file");
@@ -84,7 +99,7 @@ fn is_leftover(name: &OsString) -> bool {
     parse().is_some_and(|(process, kind)| {
         // A new process may have our old number, above all in a container; no render of ours has begun yet then.
         let runs = process != rustix::process::getpid() && test_kill_process(process) != Err(rustix::io::Errno::SRCH);
-        matches!(kind, "film" | "list" | "preview" | "archive") && !runs
+        matches!(kind.rsplit('.').next(), Some("film" | "list" | "script" | "palette" | "preview" | "archive")) && !runs
     })
 }
 

@@ -85,19 +85,6 @@ impl From<&Settings> for FilmSettings {
 }
 
 impl FilmSettings {
-    /// The film's frame rate for `frames` frames, repeated ones included.
-    ///
-    /// With `variable_fps` as moonraker-timelapse: whole frames a second, rounded down, then at most the maximum, then
-    /// at least the minimum. Zeros, which the UIs let through, mean the nearest possible value.
-    #[must_use]
-    pub fn fps(&self, frames: u32) -> f64 {
-        if !self.variable_fps {
-            return self.output_framerate;
-        }
-        let fitting = frames.checked_div(self.targetlength).unwrap_or(u32::MAX);
-        f64::from(fitting.min(self.variable_fps_max).max(self.variable_fps_min).max(1))
-    }
-
     /// Refuses values that ffmpeg would refuse, with the name of the setting.
     pub(super) fn check(&self) -> Result<(), RenderError> {
         let bad = |key, value: String, allowed| Err(RenderError::Setting { key, value, allowed });
@@ -129,23 +116,5 @@ mod tests {
         let film: FilmSettings = serde_json::from_value(snapshot).unwrap();
         assert_eq!(film, FilmSettings::from(&settings));
         assert_eq!(FilmSettings::from(&Settings::default()), FilmSettings::default(), "one set of defaults");
-    }
-
-    #[test]
-    fn variable_frame_rates_are_those_of_moonraker_timelapse() {
-        let with = |targetlength, variable_fps_min, variable_fps_max| FilmSettings {
-            variable_fps: true,
-            targetlength,
-            variable_fps_min,
-            variable_fps_max,
-            ..FilmSettings::default()
-        };
-        assert_eq!(with(10, 5, 60).fps(105), 10.0, "rounded down");
-        assert_eq!(with(10, 5, 60).fps(20), 5.0, "at least the minimum");
-        assert_eq!(with(10, 5, 60).fps(6_000), 60.0, "at most the maximum");
-        assert_eq!(with(10, 70, 60).fps(650), 70.0, "the minimum wins");
-        assert_eq!(with(0, 5, 60).fps(100), 60.0);
-        assert_eq!(with(10, 0, 60).fps(5), 1.0);
-        assert_eq!(FilmSettings::default().fps(105), 30.0);
     }
 }

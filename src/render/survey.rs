@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::RenderError;
-use crate::session::JpegInfo;
+use crate::session::{Frame, JpegInfo};
 
 /// A frame that is not in the film.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -23,7 +23,7 @@ pub struct Skipped {
 #[derive(Clone, Debug)]
 pub(super) struct Survey {
     /// Whole frames, in order.
-    pub frames: Vec<PathBuf>,
+    pub frames: Vec<Frame>,
     /// The others.
     pub skipped: Vec<Skipped>,
     /// Width of most frames (of the earlier size, when it is a draw), made even as H.264 needs it.
@@ -33,18 +33,19 @@ pub(super) struct Survey {
 }
 
 /// Reads every frame; blocks on the disk.
-pub(super) fn survey(paths: &[PathBuf], cancel: &CancellationToken) -> Result<Survey, RenderError> {
-    let mut frames = Vec::with_capacity(paths.len());
+pub(super) fn survey(all: &[Frame], cancel: &CancellationToken) -> Result<Survey, RenderError> {
+    let mut frames = Vec::with_capacity(all.len());
     let mut skipped = Vec::new();
     let mut sizes: HashMap<(u16, u16), (usize, usize)> = HashMap::new();
-    for (i, path) in paths.iter().enumerate() {
+    for (i, frame) in all.iter().enumerate() {
+        let path = &frame.path;
         if cancel.is_cancelled() {
             return Err(RenderError::Cancelled);
         }
         let seen = fs::read(path).map_err(|error| error.to_string());
         match seen.and_then(|jpeg| JpegInfo::read(&jpeg).map_err(|flaw| format!("not a whole JPEG: {flaw}"))) {
             Ok(info) => {
-                frames.push(path.clone());
+                frames.push(frame.clone());
                 sizes.entry((info.width, info.height)).or_insert((0, i)).0 += 1;
             }
             Err(reason) => {
@@ -56,7 +57,7 @@ pub(super) fn survey(paths: &[PathBuf], cancel: &CancellationToken) -> Result<Su
     let most = sizes.into_iter().max_by_key(|&(_, (count, first))| (count, std::cmp::Reverse(first)));
     match (most, skipped.first()) {
         (Some(((width, height), _)), _) => Ok(Survey { frames, skipped, width: even(width), height: even(height) }),
-        (None, Some(first)) => Err(RenderError::NoUsableFrames { count: paths.len(), first: first.reason.clone() }),
+        (None, Some(first)) => Err(RenderError::NoUsableFrames { count: all.len(), first: first.reason.clone() }),
         (None, None) => Err(RenderError::NoFrames),
     }
 }

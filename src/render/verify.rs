@@ -12,7 +12,7 @@ use super::progress::FfmpegProgress;
 use super::{RenderError, Tools, Transcript, command};
 
 /// Time that ffprobe, which shows no progress, may take for each frame; a Raspberry Pi Zero needs a tenth of it.
-const PROBE_TIME_PER_FRAME: Duration = Duration::from_millis(500);
+pub(super) const PROBE_TIME_PER_FRAME: Duration = Duration::from_millis(500);
 
 /// What is in a film.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -64,7 +64,7 @@ pub(super) async fn verify(
     }
 }
 
-fn flaw(found: Contents, expected: Expected) -> Option<String> {
+pub(super) fn flaw(found: Contents, expected: Expected) -> Option<String> {
     if found.frames == 0 {
         return Some("it has no frame that can be decoded".into());
     }
