@@ -13,7 +13,7 @@ use super::{Event, events};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::render::{self, ArchiveRequest, FilmRequest, FilmSettings, Print, Profile, Reel, Tools};
-use crate::session::SessionId;
+use crate::session::{Frame, Session, SessionId};
 
 /// Jobs that may wait; a print takes longer than a film.
 const QUEUE: usize = 32;
@@ -99,16 +99,27 @@ impl Worker {
             info!(session = %job.session, "no film: there are no frames");
             return self.ui(events::render_skipped()).await;
         }
-        info!(session = %job.session, frames = frames.len(), "film started");
-        self.ui(events::render_started(frames.len(), &job.settings)).await;
-        let made_at = self.now();
-        let profile = match Profile::of_settings(&FilmSettings::from(&job.settings)) {
-            Ok(profile) => profile,
+        let (profiles, faults) = match FilmSettings::from(&job.settings).profiles() {
+            Ok(read) => read,
             Err(problem) => return self.failed(job, &problem).await,
         };
+        for fault in faults {
+            warn!(session = %job.session, error = %fault, "a film is left out");
+            self.events.send(Event::Say(format!("Timelapse: {fault}"))).await.ok();
+        }
+        for profile in profiles.into_iter().filter(|profile| profile.automatic) {
+            self.film_of(job, &session, &frames, profile).await;
+        }
+    }
+
+    async fn film_of(&self, job: &Job, session: &Session, frames: &[Frame], profile: Profile) {
+        let name = profile.name.clone();
+        info!(session = %job.session, profile = name, frames = frames.len(), "film started");
+        self.ui(events::render_started(frames.len(), &job.settings)).await;
+        let made_at = self.now();
         let request = FilmRequest {
-            reels: vec![Reel { camera: session.camera.clone(), frames, ..Reel::default() }],
-            print: Print::from(&session),
+            reels: vec![Reel { camera: session.camera.clone(), frames: frames.to_vec(), ..Reel::default() }],
+            print: Print::from(session),
             hero: None,
             output_dir: PathBuf::from(&job.settings.output_path),
             made_at: made_at.clone(),
@@ -121,8 +132,11 @@ impl Worker {
         };
         match render::film(request, progress, &self.shutdown).await {
             Ok(film) => {
-                info!(session = %job.session, path = %film.path.display(), frames = film.frames,
+                info!(session = %job.session, profile = name, path = %film.path.display(), frames = film.frames,
                     duration_s = film.duration_s, bytes = film.bytes, skipped = film.skipped.len(), "film made");
+                for warning in &film.warnings {
+                    warn!(session = %job.session, profile = name, "{warning}");
+                }
                 let (id, record) = (job.session.clone(), film.record(made_at.timestamp()));
                 if let Err(problem) = on_disk(&self.store, move |store| store.add_film(&id, &record)).await {
                     warn!(error = %problem, "the film could not be noted in the journal");

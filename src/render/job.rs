@@ -169,7 +169,8 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
             .await?;
         let transcript = check(status, transcript, &self.output_dir)?;
         let exact = self.profile.extra.keeps_frames;
-        let expected = Expected { frames: total, fps: fps.as_f64(), exact };
+        let timeless = matches!(self.profile.format, Format::Mpeg | Format::Vob);
+        let expected = Expected { frames: total, fps: fps.as_f64(), exact, timeless };
         let contents = self.verify(&encode.output, expected, transcript).await?;
         let taken: HashSet<usize> = timeline.order.iter().filter_map(|shown| frame_index(*shown)).collect();
         let taken = u32::try_from(taken.len()).unwrap_or(u32::MAX);
@@ -184,7 +185,7 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
         let path = film.to_owned();
         let contents = blocking(move || webp::contents(&path).map_err(|error| RenderError::io("read", &path, error)));
         let contents = contents.await?;
-        let of_times = Expected { frames: contents.frames, fps: expected.fps, exact: false };
+        let of_times = Expected { frames: contents.frames, exact: false, ..expected };
         let duration_s = f64::from(expected.frames) / expected.fps;
         let reason = if expected.exact && (contents.duration_s - duration_s).abs() > 0.5 / expected.fps {
             Some(format!("it lasts {:.3} s instead of {duration_s:.3} s", contents.duration_s))

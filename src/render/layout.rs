@@ -1,5 +1,8 @@
 //! Several cameras in one picture.
 
+/// Colour of the line between pictures: those of one printer look alike, and would seem to be one room.
+const LINE: &str = "0x111318";
+
 /// How the pictures of several cameras are put together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
@@ -94,16 +97,26 @@ impl Layout {
             Self::SideBySide => {
                 let height = sizes.iter().map(|size| size.1).min()?;
                 let widths: Vec<u32> = sizes.iter().map(|&(w, h)| share(w, height, h)).collect();
-                let each = widths.iter().map(|&width| scale(width, height)).collect();
+                let gap = even(height / 120);
+                let mut each: Vec<Vec<String>> = widths.iter().map(|&width| scale(width, height)).collect();
+                for filters in each.iter_mut().skip(1) {
+                    filters.push(format!("pad=iw+{gap}:ih:{gap}:0:color={LINE}"));
+                }
                 let join = format!("{inputs}hstack=inputs={count}");
-                Some(Composition { each, join, width: widths.iter().sum(), height })
+                let gaps = gap * u32::try_from(others.len()).unwrap_or(0);
+                Some(Composition { each, join, width: widths.iter().sum::<u32>() + gaps, height })
             }
             Self::Stacked => {
                 let width = sizes.iter().map(|size| size.0).min()?;
                 let heights: Vec<u32> = sizes.iter().map(|&(w, h)| share(h, width, w)).collect();
-                let each = heights.iter().map(|&height| scale(width, height)).collect();
+                let gap = even(width / 160);
+                let mut each: Vec<Vec<String>> = heights.iter().map(|&height| scale(width, height)).collect();
+                for filters in each.iter_mut().skip(1) {
+                    filters.push(format!("pad=iw:ih+{gap}:0:{gap}:color={LINE}"));
+                }
                 let join = format!("{inputs}vstack=inputs={count}");
-                Some(Composition { each, join, width, height: heights.iter().sum() })
+                let gaps = gap * u32::try_from(others.len()).unwrap_or(0);
+                Some(Composition { each, join, width, height: heights.iter().sum::<u32>() + gaps })
             }
             Self::PictureInPicture { corner, percent } => {
                 let (width, height) = first;
@@ -112,8 +125,7 @@ impl Layout {
                 for &(w, h) in others {
                     let small = share(width, percent, 100);
                     let mut filters = scale(small, share(h, small, w));
-                    // Two pictures of one printer look alike: a dark line keeps them apart.
-                    filters.push(format!("pad=iw+{0}:ih+{0}:{border}:{border}:color=0x111318", border * 2));
+                    filters.push(format!("pad=iw+{0}:ih+{0}:{border}:{border}:color={LINE}", border * 2));
                     each.push(filters);
                 }
                 let start = Corner::ALL.iter().position(|&other| other == corner).unwrap_or_default();
@@ -150,11 +162,11 @@ mod tests {
     fn beside_and_below_each_other_nothing_is_stretched() {
         let sizes = [(1280, 720), (640, 480)];
         let beside = Layout::SideBySide.compose(&sizes).unwrap();
-        assert_eq!((beside.width, beside.height), (852 + 640, 480));
+        assert_eq!((beside.width, beside.height), (852 + 4 + 640, 480));
         assert_eq!(beside.each[0][0], "scale=852:480:flags=lanczos");
         assert_eq!(beside.join, "[r0][r1]hstack=inputs=2");
         let below = Layout::Stacked.compose(&sizes).unwrap();
-        assert_eq!((below.width, below.height), (640, 360 + 480));
+        assert_eq!((below.width, below.height), (640, 360 + 4 + 480));
         assert_eq!(Layout::SideBySide.compose(&sizes[..1]), None, "one camera needs no layout");
     }
 

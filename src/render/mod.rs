@@ -52,7 +52,8 @@ pub use layout::{Corner, Layout};
 pub use overlay::{Colour, Overlay, Place};
 pub use params::ParamError;
 pub use profile::{
-    Codec, Crop, DEFAULT, Effects, Encoder, Format, Hardware, Picture, Profile, Quality, Turn, Watermark,
+    Codec, Crop, DEFAULT, Effects, Encoder, Format, Hardware, Picture, Profile, ProfileError, Quality, Turn, Watermark,
+    read_profiles,
 };
 pub use rate::Fps;
 pub use recipe::{PieceRecipe, pieces};

@@ -289,6 +289,6 @@ mod tests {
         let mut profile = default_film();
         profile.layout = Layout::SideBySide;
         let args = Chain::new(&profile, &[source(), source()], &Cut::default()).args();
-        insta::assert_snapshot!(args.join(" "), @r#"-filter_complex [0:v]scale=64:48:force_original_aspect_ratio=decrease:eval=frame,pad=64:48:(ow-iw)/2:(oh-ih)/2:eval=frame,setsar=1,scale=64:48:flags=lanczos,setsar=1[r0];[1:v]scale=64:48:force_original_aspect_ratio=decrease:eval=frame,pad=64:48:(ow-iw)/2:(oh-ih)/2:eval=frame,setsar=1,scale=64:48:flags=lanczos,setsar=1[r1];[r0][r1]hstack=inputs=2[film] -map [film]"#);
+        insta::assert_snapshot!(args.join(" "), @r#"-filter_complex [0:v]scale=64:48:force_original_aspect_ratio=decrease:eval=frame,pad=64:48:(ow-iw)/2:(oh-ih)/2:eval=frame,setsar=1,scale=64:48:flags=lanczos,setsar=1[r0];[1:v]scale=64:48:force_original_aspect_ratio=decrease:eval=frame,pad=64:48:(ow-iw)/2:(oh-ih)/2:eval=frame,setsar=1,scale=64:48:flags=lanczos,setsar=1,pad=iw+2:ih:2:0:color=0x111318[r1];[r0][r1]hstack=inputs=2[film] -map [film]"#);
     }
 }

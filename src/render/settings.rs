@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::RenderError;
 use crate::config::Settings;
 
-/// The settings of moonraker-timelapse that shape a film, with its names, defaults and meanings.
+/// The settings that shape films; most are those of moonraker-timelapse, with its names, defaults and meanings.
 ///
 /// Read from the snapshot of all settings that a session keeps, with other keys left aside, it gives the film's own
 /// settings back.
@@ -40,6 +40,8 @@ pub struct FilmSettings {
     pub previewimage: bool,
     /// `strftime` format of the time in the film's name.
     pub time_format_code: String,
+    /// More films, see [`super::read_profiles`].
+    pub profiles: String,
 }
 
 impl Default for FilmSettings {
@@ -59,6 +61,7 @@ impl Default for FilmSettings {
             duplicatelastframe: 5,
             previewimage: true,
             time_format_code: "%Y%m%d_%H%M".into(),
+            profiles: String::new(),
         }
     }
 }
@@ -67,7 +70,7 @@ impl From<&Settings> for FilmSettings {
     fn from(settings: &Settings) -> Self {
         Self {
             constant_rate_factor: settings.constant_rate_factor,
-            output_framerate: settings.output_framerate.into(),
+            output_framerate: settings.output_framerate,
             pixelformat: settings.pixelformat.clone(),
             extraoutputparams: settings.extraoutputparams.clone(),
             variable_fps: settings.variable_fps,
@@ -80,6 +83,7 @@ impl From<&Settings> for FilmSettings {
             duplicatelastframe: settings.duplicatelastframe,
             previewimage: settings.previewimage,
             time_format_code: settings.time_format_code.clone(),
+            profiles: settings.profiles.clone(),
         }
     }
 }
@@ -111,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_of_all_settings_gives_the_films_settings_back() {
-        let settings = Settings { output_framerate: 24, flip_x: true, ..Settings::default() };
+        let settings = Settings { output_framerate: 24.0, flip_x: true, ..Settings::default() };
         let snapshot = serde_json::to_value(&settings).unwrap();
         let film: FilmSettings = serde_json::from_value(snapshot).unwrap();
         assert_eq!(film, FilmSettings::from(&settings));

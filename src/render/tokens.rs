@@ -234,7 +234,8 @@ impl Token {
             Self::Remaining => duration(at, film.ended_at(), format),
             Self::Progress => number(film.progress(index), 0),
             Self::Layer => meta.layer.map_or_else(|| UNKNOWN.to_owned(), |layer| layer.to_string()),
-            Self::Height => number(meta.height_mm, 2),
+            // The nozzle stands on the layer when it is sent to its park position.
+            Self::Height => number(meta.height_mm.or(meta.z_mm), 2),
             Self::X => number(meta.x_mm, 1),
             Self::Y => number(meta.y_mm, 1),
             Self::Z => number(meta.z_mm, 2),

@@ -1,11 +1,17 @@
 //! What a film shall be like. A print may have several: one to keep, one to send to friends, one to put on a web page.
 
 mod encoder;
+mod error;
 mod format;
+mod keys;
+mod parse;
 mod picture;
+mod presets;
 
 pub use encoder::{Encoder, Hardware, Quality};
+pub use error::ProfileError;
 pub use format::{Codec, Format};
+pub use parse::read_profiles;
 pub use picture::{Crop, Picture, Turn};
 
 pub(super) use encoder::{EncoderArgs, Stream};
@@ -86,6 +92,17 @@ pub struct Watermark {
     pub percent: u32,
     /// Percent.
     pub opacity: u32,
+}
+
+impl FilmSettings {
+    /// The films that they ask for, the default one first, and what is wrong with the others. Those that are not automatic
+    /// are among them.
+    ///
+    /// # Errors
+    /// A setting of the default film that cannot work.
+    pub fn profiles(&self) -> Result<(Vec<Profile>, Vec<ProfileError>), RenderError> {
+        Ok(read_profiles(&self.profiles, Profile::of_settings(self)?))
+    }
 }
 
 impl Profile {

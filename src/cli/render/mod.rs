@@ -1,0 +1,240 @@
+//! `moonlapse render`.
+
+mod film_args;
+mod meter;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::Zoned;
+use tokio_util::sync::CancellationToken;
+
+use super::sessions::{StoreArgs, size};
+use crate::config::Settings;
+use crate::config::expand_home;
+use crate::render::{
+    self, ArchiveRequest, Film, FilmRequest, FilmSettings, Print, ProfileError, Reel, RenderError, Tools,
+};
+use crate::session::{Frame, FrameMeta, Session, Store};
+use film_args::FilmArgs;
+use meter::Meter;
+
+/// Exit status after Ctrl-C, as shells expect it.
+const INTERRUPTED: u8 = 130;
+
+/// Make films from a stored print.
+///
+/// A film looks as it was set when the print started, apart from the options given here. It appears in the output
+/// folder when it is complete and verified, under the name that moonraker-timelapse would give it; a film that is there
+/// is never replaced. The frames stay, so a film can be made again and again, with other options.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  moonlapse render latest                              the newest print again
+  moonlapse render latest --fps 60 --repeat-last 60    faster, and one second of the finished part
+  moonlapse render 20261123-153042_benchy --target-length 15
+  moonlapse render latest --profile share              the profile `share` of moonraker.conf
+  moonlapse render latest --profile gif                a preset: mp4, hevc, webm, gif, webp, phone ...
+  moonlapse render latest --profile 'webm height=720 overlay=\"Layer {layer}\"'
+  moonlapse render latest --still --hero finished.jpg  one picture instead of a film
+  moonlapse render latest --zip                        the frames themselves, with a manifest
+
+`moonlapse sessions` lists what can be rendered. docs/films.md explains profiles.")]
+pub(super) struct Render {
+    /// A session's name, an unambiguous beginning of it, or `latest`.
+    session: String,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Folder of the film; `output_path` of moonraker.conf unless given.
+    #[arg(long, short, value_name = "FOLDER")]
+    output: Option<String>,
+    /// Write the frames and what is known about them into a zip, instead of a film.
+    #[arg(long)]
+    zip: bool,
+    /// The ffmpeg to use, with the ffprobe beside it; `ffmpeg_binary_path` of moonraker.conf unless given.
+    #[arg(long, value_name = "PROGRAM")]
+    ffmpeg: Option<String>,
+    #[command(flatten)]
+    film: FilmArgs,
+}
+
+impl Render {
+    pub(super) fn run(self) -> ExitCode {
+        match self.make() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(Failure::Interrupted) => ExitCode::from(INTERRUPTED),
+            Err(Failure::Message(message)) => {
+                eprintln!("{message}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    fn make(self) -> Result<(), Failure> {
+        let installed = self.store.settings()?;
+        let mut store = self.store.open(&installed)?;
+        let session = store.find(&self.session)?;
+        let settings = settings_of(&session, &installed);
+        let output_dir = expand_home(self.output.as_deref().unwrap_or(&installed.output_path));
+        // A worker thread, so that Ctrl-C is seen while this one writes a zip.
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let cancel = runtime.block_on(cancelled_by_ctrl_c());
+        if self.zip {
+            return zip(&store, session, output_dir, settings.time_format_code, &cancel);
+        }
+        let profiles = self.film.profiles(&settings, &(&installed).into())?;
+        let mut reels =
+            vec![Reel { camera: session.camera.clone(), frames: store.frames(&session.id)?, ..Reel::default() }];
+        for folder in &self.film.with {
+            reels.push(folder_reel(folder)?);
+        }
+        let tools = Tools::with_ffmpeg(expand_home(self.ffmpeg.as_deref().unwrap_or(&installed.ffmpeg_binary_path)));
+        let print = Print::from(&session);
+        let several = profiles.len() > 1;
+        for profile in profiles {
+            let made_at = Zoned::now();
+            let finished_at = made_at.timestamp();
+            let (name, hero) = (profile.name.clone(), self.film.hero.clone());
+            let (reels, print, output_dir, tools) = (reels.clone(), print.clone(), output_dir.clone(), tools.clone());
+            let request = FilmRequest { reels, print, hero, output_dir, made_at, profile, tools };
+            if let Some(shown) = self.film.still_of() {
+                let picture = runtime.block_on(render::still(request, shown, &cancel))?;
+                println!("{}", picture.display());
+                continue;
+            }
+            let mut meter = Meter::new(several.then_some(name));
+            let film = runtime.block_on(render::film(request, |progress| meter.show(progress), &cancel));
+            meter.end();
+            let film = film?;
+            store.add_film(&session.id, &film.record(finished_at))?;
+            report(&film);
+        }
+        Ok(())
+    }
+}
+
+/// A folder of JPEGs as another camera of the print, in the order of their names.
+fn folder_reel(folder: &Path) -> Result<Reel, Failure> {
+    let unreadable = |error: io::Error| format!("Cannot read the frames in {}: {error}", folder.display());
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let ending = path.extension().unwrap_or_default();
+        if ending.eq_ignore_ascii_case("jpg") || ending.eq_ignore_ascii_case("jpeg") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    if paths.is_empty() {
+        return Err(Failure::Message(format!("There are no JPEGs in {}", folder.display())));
+    }
+    let frame = |(i, path): (usize, PathBuf)| Frame {
+        number: u32::try_from(i + 1).unwrap_or(u32::MAX),
+        path,
+        // The render reads sizes from the files.
+        width: 0,
+        height: 0,
+        bytes: 0,
+        adopted: false,
+        meta: FrameMeta::default(),
+    };
+    let camera = folder.file_name().map(|name| name.to_string_lossy().into_owned());
+    Ok(Reel { camera, frames: paths.into_iter().enumerate().map(frame).collect(), ..Reel::default() })
+}
+
+/// The film settings in the session's snapshot; where there is none, those in force.
+fn settings_of(session: &Session, installed: &Settings) -> FilmSettings {
+    if session.settings.is_null() {
+        return installed.into();
+    }
+    serde_json::from_value(session.settings.clone()).unwrap_or_else(|error| {
+        eprintln!("The settings stored with the session cannot be used ({error}), the present ones are.");
+        installed.into()
+    })
+}
+
+/// A token that Ctrl-C cancels.
+async fn cancelled_by_ctrl_c() -> CancellationToken {
+    let cancel = CancellationToken::new();
+    let token = cancel.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            token.cancel();
+        }
+    });
+    cancel
+}
+
+fn zip(
+    store: &Store,
+    session: Session,
+    output_dir: PathBuf,
+    time_format_code: String,
+    cancel: &CancellationToken,
+) -> Result<(), Failure> {
+    let (frames, misses) = (store.frames(&session.id)?, store.misses(&session.id)?);
+    let request = ArchiveRequest { session, frames, misses, output_dir, made_at: Zoned::now(), time_format_code };
+    let made = render::archive(&request, cancel)?;
+    for skipped in &made.skipped {
+        eprintln!("Left out: {} ({})", skipped.path.display(), skipped.reason);
+    }
+    eprintln!("{} frames, {}", made.frames, size(made.bytes));
+    println!("{}", made.path.display());
+    Ok(())
+}
+
+/// The path goes to standard output, for scripts; the rest is for people.
+fn report(film: &Film) {
+    for skipped in &film.skipped {
+        eprintln!("Left out: {} ({})", skipped.path.display(), skipped.reason);
+    }
+    let Film { frames, fps, duration_s, bytes, .. } = film;
+    for warning in &film.warnings {
+        eprintln!("Note: {warning}");
+    }
+    eprintln!("{frames} frames, {fps} fps, {duration_s:.2} s, {}", size(*bytes));
+    println!("{}", film.path.display());
+}
+
+/// Why there is nothing.
+enum Failure {
+    Interrupted,
+    Message(String),
+}
+
+impl From<RenderError> for Failure {
+    fn from(error: RenderError) -> Self {
+        match error {
+            RenderError::Cancelled => Self::Interrupted,
+            error => match error.transcript() {
+                Some(transcript) => Self::Message(format!("{error}\n\n{}\n{}", transcript.command, transcript.stderr)),
+                None => Self::Message(error.to_string()),
+            },
+        }
+    }
+}
+
+impl From<crate::session::StoreError> for Failure {
+    fn from(error: crate::session::StoreError) -> Self {
+        Self::Message(error.to_string())
+    }
+}
+
+impl From<String> for Failure {
+    fn from(message: String) -> Self {
+        Self::Message(message)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Message(error.to_string())
+    }
+}
+
+impl From<ProfileError> for Failure {
+    fn from(error: ProfileError) -> Self {
+        Self::Message(error.to_string())
+    }
+}
