@@ -71,7 +71,13 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
         on_progress: F,
         cancel: &'a CancellationToken,
     ) -> Result<Self, RenderError> {
-        let FilmRequest { reels, print, hero, output_dir, made_at, profile, tools } = request;
+        let FilmRequest { mut reels, print, hero, output_dir, made_at, profile, tools } = request;
+        // ffmpeg reads names in a list as relative to the list.
+        let output_dir = absolute(output_dir);
+        let hero = hero.map(absolute);
+        for frame in reels.iter_mut().flat_map(|reel| &mut reel.frames) {
+            frame.path = absolute(std::mem::take(&mut frame.path));
+        }
         let program = tools.find_ffmpeg()?;
         let mut warnings = Vec::new();
         if let Some(watermark) = profile.watermark.as_ref().map(|watermark| &watermark.file)
@@ -329,7 +335,7 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
 
     fn timeline(&self) -> Timeline {
         let frames = self.reels.first().map_or(0, |reel| reel.survey.frames.len());
-        self.profile.timing.timeline(frames, self.profile.format)
+        self.profile.timing.timeline(frames, self.profile.encoder.codec)
     }
 
     fn sources(&self) -> Vec<Source> {
@@ -444,6 +450,10 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
     fn run<'b>(&'b self, args: &'b [OsString]) -> Run<'b> {
         Run { prefix: &self.prefix, program: &self.program, args, stall_after: self.tools.stall_after }
     }
+}
+
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 /// The reels that the profile shows, in its order.

@@ -16,12 +16,8 @@ impl Fps {
     /// `num / den`; `None` outside 0.1 to 240 frames a second.
     #[must_use]
     pub fn new(num: u64, den: u64) -> Option<Self> {
-        let common = gcd(num, den).max(1);
-        let (mut num, mut den) = (num / common, den / common);
-        // Larger terms than ffmpeg's rates hold are halved until they fit; that is far below a frame in a day.
-        while num > 1_000_000 || den > 1_000_000 {
-            (num, den) = (num.div_ceil(2), den.div_ceil(2));
-        }
+        // ffmpeg cuts larger terms itself, and not as well.
+        let (num, den) = approximate(num, den, 1_000_000);
         let rate = Self { num: u32::try_from(num).ok()?, den: u32::try_from(den).ok().filter(|&den| den > 0)? };
         Self::RANGE.contains(&rate.as_f64()).then_some(rate)
     }
@@ -45,6 +41,13 @@ impl Fps {
     #[must_use]
     pub fn whole(rate: u32) -> Self {
         Self { num: rate.clamp(1, 240), den: 1 }
+    }
+
+    /// This rate, or one next to it whose terms are not larger.
+    #[must_use]
+    pub fn with_terms_up_to(self, largest: u32) -> Self {
+        let (num, den) = approximate(self.num.into(), self.den.into(), largest.into());
+        Self::new(num, den).unwrap_or(self)
     }
 
     /// Frames a second.
@@ -83,8 +86,23 @@ impl fmt::Display for Fps {
     }
 }
 
-fn gcd(a: u64, b: u64) -> u64 {
-    if b == 0 { a } else { gcd(b, a % b) }
+/// The fraction itself in lowest terms, or the last convergent of its continued fraction with terms up to `largest`.
+fn approximate(num: u64, den: u64, largest: u64) -> (u64, u64) {
+    let (mut before, mut best) = ((0, 1), (1, 0));
+    let (mut a, mut b) = (num, den);
+    while b > 0 {
+        let whole = a / b;
+        let next: (u64, u64) = (
+            whole.saturating_mul(best.0).saturating_add(before.0),
+            whole.saturating_mul(best.1).saturating_add(before.1),
+        );
+        if next.0 > largest || next.1 > largest {
+            break;
+        }
+        (before, best) = (best, next);
+        (a, b) = (b, a % b);
+    }
+    best
 }
 
 #[cfg(test)]
@@ -114,6 +132,7 @@ mod tests {
         assert_eq!(rate.seconds(60), 4.8);
         assert_eq!(rate.frames_in(2.0), 25);
         let odd = Fps::new(4_000_000_019, 97_000_003).unwrap();
-        assert!((odd.as_f64() - 41.237_112).abs() < 1e-3, "large terms are cut");
+        assert!((odd.as_f64() - 4_000_000_019.0 / 97_000_003.0).abs() < 1e-9, "{odd}");
+        assert_eq!(Fps::new(100_003, 7001).unwrap().with_terms_up_to(65_535).parts(), (43_038, 3013));
     }
 }

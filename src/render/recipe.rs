@@ -278,7 +278,7 @@ mod tests {
         let mut profile = default_film();
         profile.effects.fade_in = 0.5;
         profile.effects.fade_out = 100.0;
-        let timeline = profile.timing.timeline(55, profile.format);
+        let timeline = profile.timing.timeline(55, profile.encoder.codec);
         let cut = Cut { timeline: Some(&timeline), overlay: None };
         let chain = Chain::new(&profile, &[source()], &cut).args().join(" ");
         assert!(chain.ends_with(",fade=in:0:15,fade=out:0:60"), "{chain}");

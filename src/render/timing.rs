@@ -1,8 +1,8 @@
-//! Which frame is shown when. Everything that makes a film longer (held frames, pre-roll and post-roll, a container that
+//! Which frame is shown when. Everything that makes a film longer (held frames, pre-roll and post-roll, a codec that
 //! stores only some rates) is done here, by naming a frame more than once; so counts and durations are exact in any format.
 
 use super::Fps;
-use super::profile::Format;
+use super::profile::Codec;
 
 /// How fast a film runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -127,9 +127,9 @@ impl Timing {
         }
     }
 
-    /// The film of `frames` frames in a container.
+    /// The film of `frames` frames.
     #[must_use]
-    pub fn timeline(&self, frames: usize, format: Format) -> Timeline {
+    pub fn timeline(&self, frames: usize, codec: Codec) -> Timeline {
         let Some(last) = frames.checked_sub(1) else { return Timeline { fps: Fps::whole(1), order: Vec::new() } };
         let fps = self.rate(frames);
         let roll = |seconds: f64, of: Roll| {
@@ -147,7 +147,7 @@ impl Timing {
             .chain(held(last, self.hold_last))
             .chain(roll(self.post_roll, self.post_roll_of))
             .collect();
-        resample(order, fps, format.stored_rate(fps))
+        resample(order, fps, codec.stored_rate(fps))
     }
 }
 
@@ -202,7 +202,7 @@ mod tests {
             &[frame(2), frame(2), frame(2)],
         ]
         .concat();
-        let timeline = timing.timeline(3, Format::Mp4);
+        let timeline = timing.timeline(3, Codec::H264);
         assert_eq!(timeline, Timeline { fps: fps("10"), order });
         assert_eq!((timeline.len(), timeline.seconds()), (11, 1.1));
     }
@@ -214,7 +214,7 @@ mod tests {
             let plain = timing(Pace::Length { seconds, min, max });
             let rolled = Timing { pre_roll: 1.0, post_roll: 1.5, hold_last: 5, ..plain };
             for timing in [plain, rolled] {
-                let timeline = timing.timeline(frames, Format::Mp4);
+                let timeline = timing.timeline(frames, Codec::H264);
                 assert!((timeline.seconds() - seconds).abs() < 1e-6, "{frames} in {seconds}: {}", timeline.seconds());
             }
         }
@@ -241,19 +241,19 @@ mod tests {
     }
 
     #[test]
-    fn a_container_with_few_rates_shows_every_frame_as_long() {
-        let at = |text: &str, format| timing(Pace::Fixed(fps(text))).timeline(60, format);
-        let mpeg = at("12.5", Format::Mpeg);
+    fn a_codec_with_few_rates_shows_every_frame_as_long() {
+        let at = |text: &str, codec| timing(Pace::Fixed(fps(text))).timeline(60, codec);
+        let mpeg = at("12.5", Codec::Mpeg2);
         assert_eq!((mpeg.fps, mpeg.len(), mpeg.seconds()), (fps("25"), 120, 4.8));
         assert_eq!(mpeg.order[..4], [Shown::Frame(0), Shown::Frame(0), Shown::Frame(1), Shown::Frame(1)]);
-        let gif = at("60", Format::Gif);
+        let gif = at("60", Codec::Gif);
         assert_eq!((gif.fps, gif.len(), gif.seconds()), (fps("50"), 50, 1.0));
         assert_eq!(gif.order.last(), Some(&Shown::Frame(59)));
-        assert_eq!(at("50", Format::Gif).len(), 60);
+        assert_eq!(at("50", Codec::Gif).len(), 60);
     }
 
     #[test]
     fn no_frames_give_an_empty_film() {
-        assert!(timing(Pace::Fixed(fps("25"))).timeline(0, Format::Mp4).is_empty());
+        assert!(timing(Pace::Fixed(fps("25"))).timeline(0, Codec::H264).is_empty());
     }
 }

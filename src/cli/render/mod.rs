@@ -1,6 +1,7 @@
 //! `moonlapse render`.
 
 mod film_args;
+mod folder;
 mod meter;
 
 use std::io;
@@ -17,7 +18,7 @@ use crate::config::expand_home;
 use crate::render::{
     self, ArchiveRequest, Film, FilmRequest, FilmSettings, Print, ProfileError, Reel, RenderError, Tools,
 };
-use crate::session::{Frame, FrameMeta, Session, Store};
+use crate::session::{Session, Store};
 use film_args::FilmArgs;
 use meter::Meter;
 
@@ -38,15 +39,16 @@ const INTERRUPTED: u8 = 130;
   moonlapse render latest --profile gif                a preset: mp4, hevc, webm, gif, webp, phone ...
   moonlapse render latest --profile 'webm height=720 overlay=\"Layer {layer}\"'
   moonlapse render latest --still --hero finished.jpg  one picture instead of a film
+  moonlapse render ./frames/ --fps 25                  a folder of JPEGs
   moonlapse render latest --zip                        the frames themselves, with a manifest
 
 `moonlapse sessions` lists what can be rendered. docs/films.md explains profiles.")]
 pub(super) struct Render {
-    /// A session's name, an unambiguous beginning of it, or `latest`.
+    /// A session's name, an unambiguous beginning of it, or `latest`; or a folder of JPEGs, given with a `/`.
     session: String,
     #[command(flatten)]
     store: StoreArgs,
-    /// Folder of the film; `output_path` of moonraker.conf unless given.
+    /// Folder of the films; `output_path` of moonraker.conf unless given, and the present one for a folder's.
     #[arg(long, short, value_name = "FOLDER")]
     output: Option<String>,
     /// Write the frames and what is known about them into a zip, instead of a film.
@@ -73,24 +75,27 @@ impl Render {
 
     fn make(self) -> Result<(), Failure> {
         let installed = self.store.settings()?;
-        let mut store = self.store.open(&installed)?;
-        let session = store.find(&self.session)?;
-        let settings = settings_of(&session, &installed);
-        let output_dir = expand_home(self.output.as_deref().unwrap_or(&installed.output_path));
+        let source = self.source(&installed)?;
+        let settings = source.session.as_ref().map_or_else(|| (&installed).into(), |s| settings_of(s, &installed));
+        // A folder's films go where the user stands, a session's to the others.
+        let usual = if source.session.is_some() { installed.output_path.as_str() } else { "." };
+        let output_dir = expand_home(self.output.as_deref().unwrap_or(usual));
         // A worker thread, so that Ctrl-C is seen while this one writes a zip.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let cancel = runtime.block_on(cancelled_by_ctrl_c());
+        let Source { mut store, session, reel, print } = source;
         if self.zip {
+            let (Some(store), Some(session)) = (store, session) else {
+                return Err("A zip is made of a session, not of a folder".to_owned().into());
+            };
             return zip(&store, session, output_dir, settings.time_format_code, &cancel);
         }
         let profiles = self.film.profiles(&settings, &(&installed).into())?;
-        let mut reels =
-            vec![Reel { camera: session.camera.clone(), frames: store.frames(&session.id)?, ..Reel::default() }];
+        let mut reels = vec![reel];
         for folder in &self.film.with {
-            reels.push(folder_reel(folder)?);
+            reels.push(folder::reel(folder)?);
         }
         let tools = Tools::with_ffmpeg(expand_home(self.ffmpeg.as_deref().unwrap_or(&installed.ffmpeg_binary_path)));
-        let print = Print::from(&session);
         let several = profiles.len() > 1;
         for profile in profiles {
             let made_at = Zoned::now();
@@ -107,40 +112,37 @@ impl Render {
             let film = runtime.block_on(render::film(request, |progress| meter.show(progress), &cancel));
             meter.end();
             let film = film?;
-            store.add_film(&session.id, &film.record(finished_at))?;
+            if let (Some(store), Some(session)) = (&mut store, &session) {
+                store.add_film(&session.id, &film.record(finished_at))?;
+            }
             report(&film);
         }
         Ok(())
     }
+
+    /// What the films are made from.
+    fn source(&self, installed: &Settings) -> Result<Source, Failure> {
+        let path = Path::new(&self.session);
+        if self.session.contains('/') && path.is_dir() {
+            let reel = folder::reel(path)?;
+            let print = Print { file: reel.camera.clone().unwrap_or_default(), ..Print::default() };
+            return Ok(Source { store: None, session: None, reel: Reel { camera: None, ..reel }, print });
+        }
+        let store = self.store.open(installed)?;
+        let session = store.find(&self.session)?;
+        let frames = store.frames(&session.id)?;
+        let reel = Reel { camera: session.camera.clone(), frames, ..Reel::default() };
+        let print = Print::from(&session);
+        Ok(Source { store: Some(store), session: Some(session), reel, print })
+    }
 }
 
-/// A folder of JPEGs as another camera of the print, in the order of their names.
-fn folder_reel(folder: &Path) -> Result<Reel, Failure> {
-    let unreadable = |error: io::Error| format!("Cannot read the frames in {}: {error}", folder.display());
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let ending = path.extension().unwrap_or_default();
-        if ending.eq_ignore_ascii_case("jpg") || ending.eq_ignore_ascii_case("jpeg") {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    if paths.is_empty() {
-        return Err(Failure::Message(format!("There are no JPEGs in {}", folder.display())));
-    }
-    let frame = |(i, path): (usize, PathBuf)| Frame {
-        number: u32::try_from(i + 1).unwrap_or(u32::MAX),
-        path,
-        // The render reads sizes from the files.
-        width: 0,
-        height: 0,
-        bytes: 0,
-        adopted: false,
-        meta: FrameMeta::default(),
-    };
-    let camera = folder.file_name().map(|name| name.to_string_lossy().into_owned());
-    Ok(Reel { camera, frames: paths.into_iter().enumerate().map(frame).collect(), ..Reel::default() })
+/// A session of the store, or a folder.
+struct Source {
+    store: Option<Store>,
+    session: Option<Session>,
+    reel: Reel,
+    print: Print,
 }
 
 /// The film settings in the session's snapshot; where there is none, those in force.

@@ -98,30 +98,6 @@ impl Format {
         }
     }
 
-    /// The rate at which a film of `wanted` frames a second is stored.
-    ///
-    /// MPEG-2 knows eight rates, and a GIF counts hundredths of a second, of which viewers refuse less than two. Where
-    /// the wanted rate cannot be stored, frames are repeated or left out so that the film lasts as long as it should.
-    #[must_use]
-    pub fn stored_rate(self, wanted: Fps) -> Fps {
-        match self {
-            Self::Gif if wanted.as_f64() > 50.0 => Fps::whole(50),
-            Self::Mpeg | Self::Vob => {
-                let rates =
-                    [(24_000, 1001), (24, 1), (25, 1), (30_000, 1001), (30, 1), (50, 1), (60_000, 1001), (60, 1)];
-                let rates = rates.map(|(num, den)| Fps::new(num, den).unwrap_or(Fps::whole(60)));
-                let whole_multiple = |rate: &Fps| {
-                    let times = rate.as_f64() / wanted.as_f64();
-                    (times - times.round()).abs() < 1e-6 && times > 0.5
-                };
-                let fast_enough = |rate: &Fps| rate.as_f64() >= wanted.as_f64();
-                let multiple = rates.into_iter().find(whole_multiple);
-                multiple.or_else(|| rates.into_iter().find(fast_enough)).unwrap_or(Fps::whole(60))
-            }
-            _ => wanted,
-        }
-    }
-
     /// How ffmpeg wraps it.
     pub(in super::super) fn muxer(self, codec: Codec) -> Vec<&'static str> {
         let mut args = Vec::new();
@@ -131,6 +107,10 @@ impl Format {
                 args.extend(["-tag:v", "hvc1"]);
             }
             args.extend(["-movflags", "+faststart"]);
+        }
+        if self == Self::Flv && codec == Codec::H264 {
+            // It begins at time 0 of the decoder: frames out of order would make the film begin late.
+            args.extend(["-bf", "0"]);
         }
         if matches!(self, Self::Gif | Self::Webp) {
             args.extend(["-loop", "0"]);
@@ -181,6 +161,31 @@ impl Codec {
         }
     }
 
+    /// The rate at which a film of `wanted` frames a second is stored.
+    ///
+    /// MPEG-2 knows eight rates, MPEG-4 no fraction with terms above 65535, and a GIF counts hundredths of a second, of which viewers refuse less than two. Where
+    /// the wanted rate cannot be stored, frames are repeated or left out so that the film lasts as long as it should.
+    #[must_use]
+    pub fn stored_rate(self, wanted: Fps) -> Fps {
+        match self {
+            Self::Gif if wanted.as_f64() > 50.0 => Fps::whole(50),
+            Self::Mpeg2 => {
+                let rates =
+                    [(24_000, 1001), (24, 1), (25, 1), (30_000, 1001), (30, 1), (50, 1), (60_000, 1001), (60, 1)];
+                let rates = rates.map(|(num, den)| Fps::new(num, den).unwrap_or(Fps::whole(60)));
+                let whole_multiple = |rate: &Fps| {
+                    let times = rate.as_f64() / wanted.as_f64();
+                    (times - times.round()).abs() < 1e-6 && times > 0.5
+                };
+                let fast_enough = |rate: &Fps| rate.as_f64() >= wanted.as_f64();
+                let multiple = rates.into_iter().find(whole_multiple);
+                multiple.or_else(|| rates.into_iter().find(fast_enough)).unwrap_or(Fps::whole(60))
+            }
+            Self::Mpeg4 => wanted.with_terms_up_to(65_535),
+            _ => wanted,
+        }
+    }
+
     /// Whether a bit rate can be asked for.
     #[must_use]
     pub fn takes_bitrate(self) -> bool {
@@ -193,17 +198,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_that_a_container_cannot_hold_become_ones_it_can() {
-        let stored = |format: Format, rate: &str| format.stored_rate(Fps::parse(rate).unwrap()).to_string();
-        for format in [Format::Mpeg, Format::Vob] {
-            for (wanted, expected) in [("12.5", "25"), ("10", "30"), ("24", "24"), ("7.3", "24000/1001"), ("90", "60")]
-            {
-                assert_eq!(stored(format, wanted), expected, "{wanted}");
-            }
+    fn rates_that_a_codec_cannot_hold_become_ones_it_can() {
+        let stored = |codec: Codec, rate: &str| codec.stored_rate(Fps::parse(rate).unwrap()).to_string();
+        for (wanted, expected) in [("12.5", "25"), ("10", "30"), ("24", "24"), ("7.3", "24000/1001"), ("90", "60")] {
+            assert_eq!(stored(Codec::Mpeg2, wanted), expected, "{wanted}");
         }
-        assert_eq!(stored(Format::Gif, "60"), "50");
-        assert_eq!(stored(Format::Gif, "30"), "30");
-        assert_eq!(stored(Format::Mp4, "12.5"), "12.5");
+        assert_eq!(stored(Codec::Gif, "60"), "50");
+        assert_eq!(stored(Codec::Gif, "30"), "30");
+        assert_eq!(stored(Codec::H264, "12.5"), "12.5");
+        assert_eq!(stored(Codec::Mpeg4, "100003/7001"), "43038/3013");
     }
 
     #[test]
