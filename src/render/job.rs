@@ -407,12 +407,13 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
     async fn palette(&self, lists: &[PathBuf], chain: &Chain, timeline: &Timeline) -> Result<Chain, RenderError> {
         debug_assert_eq!(self.profile.encoder.codec, Codec::Gif);
         let palette = self.scratch.palette();
+        // Not `stats_mode=diff`: it leaves out the colours of the last frame.
         let encode = Encode {
             lists: lists.to_vec(),
             output: palette.clone(),
             fps: timeline.fps,
             device: Vec::new(),
-            filters: chain.then("palettegen=stats_mode=diff".to_owned()).args(),
+            filters: chain.then("palettegen".to_owned()).args(),
             output_options: ["-frames:v", "1", "-c:v", "png", "-f", "image2", "-update", "1"]
                 .map(str::to_owned)
                 .to_vec(),
