@@ -147,8 +147,8 @@ pub struct Settings {
     #[schemars(range(min = 0, max = 51), extend("x-scope" = "ui"))]
     pub constant_rate_factor: u32,
     /// Frames a second of the film.
-    #[schemars(range(min = 1, max = 240), extend("x-scope" = "ui", "x-unit" = "1/s"))]
-    pub output_framerate: u32,
+    #[schemars(range(min = 1.0, max = 240.0), extend("x-scope" = "ui", "x-unit" = "1/s"))]
+    pub output_framerate: f64,
     /// Pixel format of the film; yuv420p plays everywhere.
     #[schemars(extend("x-scope" = "ui"))]
     pub pixelformat: String,
@@ -301,6 +301,12 @@ pub struct Settings {
     /// Deletes the oldest films when all take more than this; 0 sets no limit.
     #[schemars(range(min = 0, max = 100_000_000), extend("x-scope" = "ui", "x-unit" = "MB"))]
     pub keep_films_size: u32,
+
+    // Films beside the default one.
+    /// More films of each print, one a line: `name: key=value ...`, see docs/films.md. A line `default: ...` changes the
+    /// film that the settings above describe.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub profiles: String,
 }
 
 impl Settings {
@@ -335,7 +341,7 @@ impl Default for Settings {
             hyperlapse_cycle: 30,
             autorender: true,
             constant_rate_factor: 23,
-            output_framerate: 30,
+            output_framerate: 30.0,
             pixelformat: "yuv420p".to_owned(),
             time_format_code: "%Y%m%d_%H%M".to_owned(),
             extraoutputparams: String::new(),
@@ -379,6 +385,7 @@ impl Default for Settings {
             keep_films_days: 0,
             keep_films_count: 0,
             keep_films_size: 0,
+            profiles: String::new(),
         }
     }
 }
