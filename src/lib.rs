@@ -10,6 +10,8 @@
 //! * [`cli`]: the `moonlapse` command, one file per subcommand.
 //! * [`agent`]: wires everything together; lifecycle, reconnects, shutdown.
 //! * [`conductor`]: one print from its first to its last frame.
+//! * [`annotate`]: frame calls put into G-code files.
+//! * [`calibration`]: how late a camera's pictures are, found from the pictures.
 //! * [`planner`]: where in a G-code file the frames are best taken. Pure.
 //! * [`stabilize`]: where the head goes for a frame. Pure.
 //! * [`printer`]: the live state of the printer, rebuilt from Moonraker's subscriptions.
@@ -23,6 +25,8 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod annotate;
+pub mod calibration;
 pub mod camera;
 pub mod cli;
 pub mod clock;

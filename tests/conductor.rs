@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use moonlapse::clock::Clock;
 use moonlapse::conductor::films::Films;
+use moonlapse::conductor::planning::Downloads;
 use moonlapse::conductor::{Conductor, Event, Order, Workshop};
 use moonlapse::config::{Mode, Settings};
 use moonlapse::printer::Printer;
@@ -44,7 +45,8 @@ impl Stage {
         let (events_in, events) = mpsc::channel(64);
         let shutdown = CancellationToken::new();
         let films = Films::start(Arc::clone(&store), events_in.clone(), clock, shutdown.clone());
-        let workshop = Workshop { store: Arc::clone(&store), films, events: events_in, clock };
+        let downloads = Downloads::default();
+        let workshop = Workshop { store: Arc::clone(&store), films, events: events_in, downloads, clock };
         let conductor = Conductor::new(workshop, settings);
         Self { conductor, printer: Printer::default(), events, clock, store, shutdown, _dir: dir }
     }
@@ -129,8 +131,8 @@ async fn the_macros_are_set_up_once_and_again_only_when_something_changed() {
     let settings = stage.conductor.settings().clone();
     stage.conductor.set_settings(Settings { constant_rate_factor: 20, ..settings.clone() }, &stage.printer);
     assert_eq!(stage.scripts(), [""; 0], "the film's quality is no matter of the macros");
-    stage.conductor.set_settings(Settings { parkhead: true, ..settings }, &stage.printer);
-    assert!(stage.scripts()[0].contains("PARK_ENABLE=True"));
+    stage.conductor.set_settings(Settings { parkhead: false, ..settings }, &stage.printer);
+    assert!(stage.scripts()[0].contains("PARK_ENABLE=False"));
     // A new Klipper has forgotten.
     stage.conductor.klipper_gone();
     assert_eq!(stage.scripts(), [""; 0], "scripts for a Klipper that is away");
@@ -201,7 +203,7 @@ async fn a_stopped_print_takes_no_frames_and_the_next_one_does() {
     stage.printing("a.gcode");
     stage.until(begun).await;
     stage.scripts();
-    stage.conductor.control(&json!({"action": "stop"}));
+    stage.conductor.control(&json!({"action": "stop"}), &stage.printer);
     stage.frame();
     stage.print_stats(json!({"state": "complete"}));
     assert!(stage.scripts().iter().any(|script| script.contains("VARIABLE=stopped VALUE=False")));
@@ -233,7 +235,7 @@ async fn a_pause_is_not_an_end_and_without_macros_no_script_is_sent() {
     assert!(stage.conductor.is_filming());
     let mut bare = Stage::new(Settings::default());
     bare.conductor.klipper_ready(&bare.printer);
-    bare.conductor.control(&json!({"action": "status"}));
+    bare.conductor.control(&json!({"action": "status"}), &bare.printer);
     assert_eq!(bare.scripts(), [""; 0]);
 }
 

@@ -72,6 +72,28 @@ async fn a_frame_parks_holds_still_and_leaves_no_trace() {
 }
 
 #[tokio::test]
+async fn the_calls_of_an_annotated_file_are_passed_over_where_frames_are_taken_by_time() {
+    let rig = rig().start().await.unwrap();
+    rig.gcode(READY_TO_PRINT).await.unwrap();
+    rig.gcode(&format!("{SETUP} CALLS=False BY_TIME=True")).await.unwrap();
+    let since = rig.record();
+    let from = rig.machine().path(0).len();
+    let call = "TIMELAPSE_TAKE_FRAME FRAME=3 LAYER=3 X=50 Y=- RETRACT=1 RETURN=1 ; moonlapse";
+    rig.gcode(&format!("{call}\n{call}\nM400")).await.unwrap();
+    caught_up(&rig).await;
+    assert_eq!(rig.machine().path(from).len(), 0, "the machine moved");
+    let said = rig.console(&since);
+    assert_eq!(said.iter().filter(|line| line.contains("this print is filmed by time")).count(), 1, "{said:?}");
+
+    rig.gcode("_SET_TIMELAPSE_SETUP BY_TIME=False").await.unwrap();
+    rig.gcode(&format!("{call}\nM400")).await.unwrap();
+    caught_up(&rig).await;
+    let path = rig.machine().path(from);
+    assert!(path.iter().any(|p| (p.x - 50.0).abs() < 0.05), "the head did not park");
+    assert!(path.iter().all(|p| (p.y - 90.0).abs() < 0.05), "y was to stay");
+}
+
+#[tokio::test]
 async fn where_no_frame_can_be_taken_the_macro_says_so_once_and_does_nothing() {
     let rig = rig()
         .printer_section("[gcode_macro WEDGE]\nvariable_a: 0\ngcode:\n  TIMELAPSE_TAKE_FRAME")
@@ -156,4 +178,57 @@ async fn parameters_of_moonraker_timelapse_are_taken_and_wild_ones_are_bounded()
     assert_eq!(variable("retract_distance"), 0.0);
     // An unknown place is the default one.
     assert_eq!((variable("park_x"), variable("park_y")), (5.0.into(), 230.0.into()));
+}
+
+#[tokio::test]
+async fn a_planned_frame_moves_only_as_its_plan_says_and_restores_the_height() {
+    let rig = rig().start().await.unwrap();
+    rig.gcode(READY_TO_PRINT).await.unwrap();
+    rig.gcode(SETUP).await.unwrap();
+    // As a window in a retracted travel with a z-hop of the file's own.
+    rig.gcode("G1 E-0.8 F2400\nG1 Z1.0 F600\nM400").await.unwrap();
+    caught_up(&rig).await;
+    let (before, at) = (modes(&rig), rig.position());
+    let from = rig.machine().path(0).len();
+    rig.gcode("TIMELAPSE_TAKE_FRAME FRAME=1 LAYER=1 X=30 Y=150 RETRACT=0 RETURN=0\nM400").await.unwrap();
+    caught_up(&rig).await;
+    let stays = TruePosition { x: 30.0, y: 150.0, ..at };
+    assert_near(rig.position(), stays);
+    assert!(rig.machine().path(from).iter().all(|p| (p.e - at.e).abs() <= STEP), "filament was moved");
+    let gcode_position = |modes: &[String]| modes[..5].to_vec();
+    assert_eq!(gcode_position(&modes(&rig)), gcode_position(&before), "modes");
+
+    // Above something finished: up, there, to where the print goes on, and only then down.
+    let from = rig.machine().path(0).len();
+    let rise = "TIMELAPSE_TAKE_FRAME FRAME=2 LAYER=2 X=10 Y=10 RETRACT=0 RETURN=1 RISE=20 RESUME_X=60 RESUME_Y=70";
+    rig.gcode(&format!("{rise}\nM400")).await.unwrap();
+    caught_up(&rig).await;
+    assert_near(rig.position(), TruePosition { x: 60.0, y: 70.0, ..at });
+    let path = rig.machine().path(from);
+    let travels = path.windows(2).filter(|p| (p[0].x - p[1].x).hypot(p[0].y - p[1].y) > 0.001);
+    let lowest = travels.map(|p| p[0].z.min(p[1].z)).fold(f64::MAX, f64::min);
+    assert!((lowest - 20.0).abs() <= STEP, "travelled at {lowest} mm");
+
+    // One axis only, and nothing at all.
+    rig.gcode("TIMELAPSE_TAKE_FRAME FRAME=3 LAYER=3 X=- Y=120 RETRACT=1 RETURN=1\nM400").await.unwrap();
+    rig.gcode("TIMELAPSE_TAKE_FRAME FRAME=4 PARK=0\nM400").await.unwrap();
+    rig.gcode("TIMELAPSE_TAKE_FRAME FRAME=5 ZERO=1\nM400").await.unwrap();
+    caught_up(&rig).await;
+    assert_near(rig.position(), TruePosition { x: 60.0, y: 70.0, ..at });
+    let console = rig.console(&rig.record());
+    assert!(!console.iter().any(|line| line.starts_with("!!")), "{console:?}");
+}
+
+#[tokio::test]
+async fn calls_of_the_file_are_passed_over_when_the_agent_chooses_the_moments() {
+    let rig = rig().start().await.unwrap();
+    rig.gcode(READY_TO_PRINT).await.unwrap();
+    rig.gcode(&format!("{SETUP} CALLS=False")).await.unwrap();
+    let since = rig.record();
+    let from = rig.machine().path(0).len();
+    rig.gcode("TIMELAPSE_TAKE_FRAME\nTIMELAPSE_TAKE_FRAME\nM400").await.unwrap();
+    caught_up(&rig).await;
+    assert_eq!(rig.machine().path(from).len(), 0, "the machine moved");
+    let said: Vec<_> = rig.console(&since).into_iter().filter(|line| line.contains("chooses the moments")).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
 }

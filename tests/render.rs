@@ -60,6 +60,7 @@ impl Bench {
             print: Print { file: "parts/benchy v2.gcode".into(), ..Print::default() },
             hero: None,
             output_dir: self.films(),
+            suffix: String::new(),
             made_at: made_at(),
             profile: Profile::of_settings(&settings).unwrap(),
             tools: Tools::default(),
@@ -87,7 +88,9 @@ impl Bench {
 
 fn reel(frames: &[PathBuf]) -> Reel {
     let frame = |(i, path): (usize, &PathBuf)| Frame {
+        reel: 0,
         number: i as u32 + 1,
+        shot: i as u32 + 1,
         path: path.clone(),
         width: 64,
         height: 48,

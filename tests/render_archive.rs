@@ -29,7 +29,7 @@ fn request(dir: &Path, frames: u32) -> ArchiveRequest {
         let meta = FrameMeta { layer: Some(number * 10), ..FrameMeta::default() };
         store.append(&session.id, &jpeg(number), meta).unwrap();
     }
-    let miss = Miss { at: session.started_at, layer: Some(5), reason: "camera gone".into() };
+    let miss = Miss { at: session.started_at, layer: Some(5), reason: "camera gone".into(), ..Miss::default() };
     store.miss(&session.id, &miss).unwrap();
     ArchiveRequest {
         frames: store.frames(&session.id).unwrap(),

@@ -34,8 +34,12 @@ impl Bench {
     }
 
     fn add_camera(&mut self, name: &str, greys: &[u8]) {
+        // Cameras that count shots of their own are paired by time.
+        let shots = 1 + 1000 * self.reels.len() as u32;
         let frame = |(i, &grey): (usize, &u8)| Frame {
+            reel: 0,
             number: i as u32 + 1,
+            shot: shots + i as u32,
             path: self.jpeg(&format!("{name}{i}.jpg"), grey, WIDTH, HEIGHT),
             width: WIDTH as u16,
             height: HEIGHT as u16,
@@ -72,6 +76,7 @@ impl Bench {
             },
             hero: self.hero.clone(),
             output_dir: self.dir.path().join("films"),
+            suffix: String::new(),
             made_at: date(2026, 11, 23).at(15, 30, 42, 0).to_zoned(TimeZone::UTC).unwrap(),
             profile: Profile::from_words("test", words, &base).unwrap(),
             tools: Tools::default(),

@@ -45,6 +45,7 @@ fn a_frame_comes_back_as_it_was_stored() {
             started_at: Timestamp::UNIX_EPOCH,
             camera: Some("nozzle".into()),
             settings: serde_json::json!({"output_framerate": 30}),
+            reels: Vec::new(),
         })
         .unwrap();
     let meta = FrameMeta {
@@ -63,7 +64,7 @@ fn a_frame_comes_back_as_it_was_stored() {
         camera: Some("nozzle".into()),
     };
     store.append(&session.id, &jpeg(1), meta.clone()).unwrap();
-    let miss = Miss { at: meta.at, layer: Some(8), reason: "camera gone".into() };
+    let miss = Miss { at: meta.at, layer: Some(8), reason: "camera gone".into(), ..Miss::default() };
     store.miss(&session.id, &miss).unwrap();
     let film = FilmRecord { file: "/films/a.mp4".into(), made_at: meta.at, frames: 1, duration_s: 0.5, bytes: 9 };
     store.add_film(&session.id, &film).unwrap();

@@ -12,6 +12,7 @@ Standard library only: Moonraker would otherwise try to repair its own installat
 * ``cameras``: the camera's name for Mainsail, its uid for Fluidd.
 * ``folders``: the file roots ``timelapse`` and ``timelapse_frames``.
 * ``agent``: calls to the agent.
+* ``annotator``: frame calls for uploaded files.
 * ``component``: the endpoints and events.
 """
 

@@ -7,8 +7,9 @@ import logging
 from typing import TYPE_CHECKING, Any, Dict
 
 from ...common import RequestType, TransportType
-from . import cameras, folders, schema
+from . import cameras, folders, history, schema
 from .agent import AgentLink
+from .annotator import Annotator
 from .settings import Settings, read_conf
 from .store import Store
 
@@ -33,8 +34,10 @@ class Timelapse:
         self._paths = folders.register(server, options, self._settings.all())
         self._store = Store(server, self._settings)
         self._agent = AgentLink(server, self._all_settings)
+        self._annotator = Annotator(server)
         self._last_frame: Dict[str, Any] = {"framecount": 0, "lastframefile": ""}
         self._rendering = False
+        self._history = history.Note(server)
 
         register = server.register_endpoint
         register(
@@ -49,6 +52,12 @@ class Timelapse:
             "/machine/timelapse/agent/event",
             RequestType.POST,
             self._handle_agent_event,
+            transports=TransportType.WEBSOCKET,
+        )
+        register(
+            "/machine/timelapse/agent/annotator",
+            RequestType.POST,
+            self._handle_annotator,
             transports=TransportType.WEBSOCKET,
         )
         server.register_notification(_EVENT)
@@ -90,8 +99,20 @@ class Timelapse:
             raise self._server.error("'event' must be an object or null.")
         if last_frame is not None:
             self._last_frame = self._checked_last_frame(last_frame)
+            summary = last_frame.get("summary")
+            if isinstance(summary, str):
+                self._history.write(summary)
         if event is not None:
             self._relay(event)
+        return "ok"
+
+    async def _handle_annotator(self, request: WebRequest) -> str:
+        if not self._agent.is_agent(request.get_client_connection()):
+            raise self._server.error("Only the agent of Moonlapse has uploads annotated.", 403)
+        if request.get_boolean("enabled"):
+            self._annotator.start()
+        else:
+            self._annotator.stop()
         return "ok"
 
     async def _change(self, args: Dict[str, Any]) -> None:
@@ -132,8 +153,11 @@ class Timelapse:
             )
 
     def _client_removed(self, connection: BaseRemoteConnection) -> None:
-        """Ends the progress that the user interfaces show when the agent went away meanwhile."""
-        if self._rendering and self._agent.was_agent(connection):
+        """Ends what only the agent could go on with, when it went away."""
+        if not self._agent.was_agent(connection):
+            return
+        self._annotator.stop()
+        if self._rendering:
             self._relay(
                 {
                     "action": "render",

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 _NAMESPACE = "timelapse"
 _KEY = "config"
 
+# Whose record it is. moonraker-timelapse's, the same otherwise, has no such key.
+_OURS = "moonlapse"
+# What moonraker-timelapse does where its users have set nothing, and we do not. They chose to
+# change a plugin, not their films.
+_INHERITED: Mapping[str, Value] = {"parkhead": False, "park_travel_speed": 100}
+
 # The user interfaces wait for the settings before they show anything, so a busy database (a
 # backup, a slow card) must not hold the answer up. Seconds.
 _READ_TIMEOUT = 0.5
@@ -53,12 +59,19 @@ class Store:
     async def save(self, values: Mapping[str, Value]) -> None:
         """Writes changed settings. Keys of the record that we do not know stay."""
         self._writes += 1
-        self._record.update(values)
+        self._record.update({**values, _OURS: 1})
         await self._database.insert_item(_NAMESPACE, _KEY, dict(self._record))
+
+    @staticmethod
+    def _inherit(record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The record as we would have written it, where it is moonraker-timelapse's."""
+        if not record or _OURS in record:
+            return record
+        return {**_INHERITED, **record, _OURS: 1}
 
     def _read(self) -> asyncio.Future[Any]:
         return self._database.get_item(_NAMESPACE, _KEY, default={})
 
     def _take(self, record: Any) -> bool:
-        self._record = dict(record) if isinstance(record, dict) else {}
+        self._record = dict(self._inherit(record)) if isinstance(record, dict) else {}
         return self._settings.load_saved(record)

@@ -1,5 +1,6 @@
 //! Connects for ever: one connection after the other, each introduced and with its remote methods registered.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
@@ -30,6 +31,8 @@ pub(super) struct Attached {
     /// As the Moonraker component holds them; `None` where it is not loaded.
     pub(super) settings: Option<Map<String, Json>>,
     pub(super) webcams: Vec<Json>,
+    /// Where Moonraker finds Klipper.
+    pub(super) klippy_socket: Option<PathBuf>,
 }
 
 /// Hands over one connection after the other. One line in the log per change, not per attempt.
@@ -89,7 +92,10 @@ async fn attach(endpoint: &Endpoint, clock: Clock) -> Result<Attached, LinkError
         None
     };
     let webcams = webcams(&link).await?;
-    Ok(Attached { link, inbox, info, settings, webcams })
+    let config = link.request("server.config", Json::Null, REQUEST_TIMEOUT).await?;
+    let klippy = config.pointer("/config/server/klippy_uds_address").and_then(Json::as_str);
+    let klippy_socket = klippy.map(crate::config::expand_home);
+    Ok(Attached { link, inbox, info, settings, webcams, klippy_socket })
 }
 
 async fn webcams(link: &Link) -> Result<Vec<Json>, LinkError> {

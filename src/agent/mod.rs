@@ -3,7 +3,10 @@
 //! One loop owns the [`Conductor`] and the [`Printer`] and handles one thing at a time: a message of Moonraker, a report
 //! of a worker, the end. Whatever takes time happens in tasks: connecting ([`connector`]), sending, filming, rendering.
 
+mod annotator;
+mod camera_options;
 mod connector;
+mod motion;
 mod webcams;
 
 use std::path::PathBuf;
@@ -11,17 +14,21 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, trace, warn};
 use url::Url;
 
 use self::connector::{Attached, remote};
+use self::motion::Motion;
 use crate::clock::{Clock, MonoTime};
 use crate::conductor::films::Films;
+use crate::conductor::planning::Downloads;
 use crate::conductor::{Conductor, Order, Workshop};
 use crate::config::{ConfigError, Layer, Merged, Settings, expand_home, merge};
-use crate::moonraker::{Backoff, Body, Endpoint, Inbox, Incoming, KlipperState, Link, Ticket, subscription_status};
+use crate::moonraker::{
+    Backoff, Body, Endpoint, Inbox, Incoming, KlipperState, Link, Ticket, klipper_endpoint, subscription_status,
+};
 use crate::printer::Printer;
 use crate::render::remove_leftovers;
 use crate::session::{Store, StoreError};
@@ -55,6 +62,7 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
     let settings = settle(options.conf.iter().chain(&options.overrides))?;
     let store_dir =
         if settings.session_path.is_empty() { options.store.clone() } else { settings.session_path.clone().into() };
+    let store_folder = store_dir.clone();
     let Some(store) = open_store(store_dir, &shutdown).await else { return Ok(()) };
     // What a kill left of a film in the making.
     let output = PathBuf::from(&settings.output_path);
@@ -66,13 +74,21 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
     let (attached_in, mut attached) = mpsc::channel(1);
     tokio::spawn(connector::run(options.endpoint.clone(), clock, attached_in, shutdown.clone()));
 
-    let workshop = Workshop { store, films, events: events_in, clock };
+    let downloads = match &options.endpoint {
+        Endpoint::WebSocket { url, api_key } => {
+            Downloads { base: http_base(url), api_key: api_key.clone(), folder: store_folder }
+        }
+        Endpoint::Unix(_) => Downloads { folder: store_folder, ..Downloads::default() },
+    };
+    let workshop = Workshop { store, films, events: events_in, downloads, clock };
     let mut agent = Agent {
         conductor: Conductor::new(workshop, settings),
         printer: Printer::default(),
         connection: None,
         webcams: Vec::new(),
         snapshot_fixed: false,
+        motion: Motion::default(),
+        klippy_socket: None,
         options,
     };
     let mut keepalive = tokio::time::interval(KEEPALIVE);
@@ -86,6 +102,7 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
                 None => agent.connection = None,
             },
             Some(event) = events.recv() => agent.conductor.handle(event, &agent.printer),
+            Some(stretches) = agent.motion.next() => agent.conductor.moved(stretches, &agent.printer),
             _ = keepalive.tick() => agent.keep_alive(),
         }
         agent.carry_out();
@@ -136,6 +153,17 @@ fn settle<'a>(layers: impl IntoIterator<Item = &'a Layer>) -> Result<Settings, C
     Ok(settings)
 }
 
+/// Moonraker over HTTP, where its websocket is known.
+fn http_base(websocket: &Url) -> Option<Url> {
+    let mut base = websocket.clone();
+    base.set_scheme(if base.scheme() == "wss" { "https" } else { "http" }).ok()?;
+    base.set_query(None);
+    // A proxy may serve several printers below one host: what stands before `/websocket` belongs to the printer.
+    let path = base.path().trim_end_matches('/').trim_end_matches("websocket").to_owned();
+    base.set_path(&path);
+    Some(base)
+}
+
 /// Never returns while there is no connection.
 async fn next(connection: &mut Option<Connection>) -> Option<Incoming> {
     match connection {
@@ -149,6 +177,8 @@ struct Connection {
     inbox: Inbox,
     events: mpsc::Sender<Json>,
     scripts: mpsc::Sender<String>,
+    /// What to do with uploads; only where Moonraker runs on this host.
+    wishes: Option<watch::Sender<Option<annotator::Wish>>>,
     /// Moonraker has the component that takes events.
     has_component: bool,
     /// The subscription whose answer is awaited.
@@ -164,19 +194,31 @@ struct Agent {
     webcams: Vec<Json>,
     /// `snapshoturl` is set in moonraker.conf and overrides the list of webcams.
     snapshot_fixed: bool,
+    /// Klipper's own word on where the head goes, while somebody wants it.
+    motion: Motion,
+    /// Klipper's socket as Moonraker knows it.
+    klippy_socket: Option<PathBuf>,
     options: Options,
 }
 
 impl Agent {
     fn attach(&mut self, new: Attached) {
-        let Attached { link, inbox, info, settings, webcams } = new;
+        let Attached { link, inbox, info, settings, webcams, klippy_socket } = new;
+        self.klippy_socket = klippy_socket;
         let (events, event_queue) = mpsc::channel(CARRIER_QUEUE);
         let (scripts, script_queue) = mpsc::channel(CARRIER_QUEUE);
         tokio::spawn(connector::carry_events(link.clone(), event_queue));
         tokio::spawn(connector::carry_scripts(link.clone(), script_queue));
         let has_component = info.has_timelapse_component;
+        let here = has_component && matches!(self.options.endpoint, Endpoint::Unix(_));
+        let wishes = here.then(|| {
+            let (wishes, queue) = watch::channel(None);
+            tokio::spawn(annotator::carry_wishes(link.clone(), self.options.store.clone(), queue));
+            wishes
+        });
         let (subscribing, subscribed) = (None, false);
-        self.connection = Some(Connection { link, inbox, events, scripts, has_component, subscribing, subscribed });
+        self.connection =
+            Some(Connection { link, inbox, events, scripts, wishes, has_component, subscribing, subscribed });
         self.webcams = webcams;
         if let Some(settings) = settings {
             self.take_settings(&settings);
@@ -208,9 +250,10 @@ impl Agent {
                 if let Some(Json::Object(changes)) = first(params)
                     && self.connection.as_ref().is_some_and(|c| c.subscribed)
                 {
-                    let print = changes.contains_key("print_stats");
+                    let relevant = ["print_stats", "virtual_sdcard", "gcode_move"];
+                    let relevant = relevant.iter().any(|object| changes.contains_key(*object));
                     self.printer.apply(changes, received);
-                    if print {
+                    if relevant {
                         self.conductor.follow(&self.printer);
                     }
                 }
@@ -225,7 +268,7 @@ impl Agent {
                 done()
             }
             remote::CONTROL => {
-                self.conductor.control(&params);
+                self.conductor.control(&params, &self.printer);
                 done()
             }
             remote::RENDER => {
@@ -293,6 +336,7 @@ impl Agent {
                 self.printer.reset(status, received);
                 info!(print = ?self.printer.print_stats().state, "Klipper is ready");
                 self.conductor.klipper_ready(&self.printer);
+                self.wish();
             }
             Ok(None) => warn!("Moonraker's answer to the subscription is not understood"),
             // The keepalive asks again.
@@ -321,8 +365,19 @@ impl Agent {
         self.snapshot_fixed = blocked.is_some_and(|list| list.iter().any(|name| name == "snapshoturl"));
         let layer = Layer::component(component);
         match settle(std::iter::once(&layer).chain(&self.options.overrides)) {
-            Ok(settings) => self.conductor.set_settings(settings, &self.printer),
+            Ok(settings) => {
+                self.conductor.set_settings(settings, &self.printer);
+                self.wish();
+            }
             Err(problem) => error!(error = %problem, "the settings were not taken over"),
+        }
+    }
+
+    /// Says what to do with uploads from now on.
+    fn wish(&self) {
+        if let Some(wishes) = self.connection.as_ref().and_then(|connection| connection.wishes.as_ref()) {
+            let settings = self.conductor.settings().clone();
+            wishes.send_replace(Some(annotator::Wish { settings, printer: self.printer.outline() }));
         }
     }
 
@@ -334,15 +389,21 @@ impl Agent {
         let host = Url::parse(host.as_deref().unwrap_or("http://127.0.0.1"));
         let Ok(host) = host else { return };
         let chosen = webcams::choose(&self.webcams, self.conductor.settings(), self.snapshot_fixed, &host);
-        let (camera, transform) =
-            chosen.map_or((None, Default::default()), |(spec, transform)| (Some(spec), transform));
-        self.conductor.set_camera(camera, transform);
+        self.conductor.set_cameras(chosen);
+    }
+
+    fn klipper(&self) -> Option<Endpoint> {
+        klipper_endpoint(&self.options.endpoint, self.klippy_socket.as_deref())
     }
 
     /// Sends what the conductor ordered. Without a connection orders are void: the UIs are told the present state when
     /// one is there, and the macros are set up anew.
     fn carry_out(&mut self) {
         for order in self.conductor.take_orders() {
+            if let Order::FollowMotion(wanted) = order {
+                self.motion.follow(wanted.then(|| self.klipper()).flatten());
+                continue;
+            }
             let Some(connection) = &self.connection else { continue };
             let jammed = match order {
                 Order::Ui { .. } if !connection.has_component => false,
@@ -350,6 +411,7 @@ impl Agent {
                     connection.events.try_send(connector::event_params(event, last_frame)).is_err()
                 }
                 Order::Gcode(script) => connection.scripts.try_send(script).is_err(),
+                Order::FollowMotion(_) => false,
             };
             if jammed {
                 warn!("Moonraker is too slow: an order was dropped");

@@ -1,4 +1,4 @@
-//! Chooses the camera from Moonraker's list of webcams.
+//! Chooses the cameras from Moonraker's list of webcams.
 
 use std::time::Duration;
 
@@ -6,61 +6,146 @@ use serde_json::Value as Json;
 use tracing::warn;
 use url::Url;
 
-use crate::camera::{CameraSpec, resolve};
-use crate::conductor::Transform;
+use super::camera_options::{self, CameraOptions};
+use crate::camera::{CameraSpec, Source, mjpeg_beside, resolve};
+use crate::conductor::filming::Viewpoint;
 use crate::config::Settings;
+use crate::session::View;
 
-/// The camera to film with: the one that `settings.camera` names (by name or uid), else the first enabled one, else the
-/// address in `snapshoturl`. `snapshot_fixed`: `snapshoturl` stands in moonraker.conf and overrides the list.
-pub(super) fn choose(
-    webcams: &[Json],
-    settings: &Settings,
-    snapshot_fixed: bool,
-    host: &Url,
-) -> Option<(CameraSpec, Transform)> {
-    let latency = Duration::try_from_secs_f64(settings.stream_delay_compensation).unwrap_or_default();
-    let by_address = || {
-        let url = resolved(&settings.snapshoturl, host)?;
-        let spec = CameraSpec { name: "snapshoturl".to_owned(), stream_url: None, snapshot_url: Some(url), latency };
-        Some((spec, Transform::default()))
-    };
-    if snapshot_fixed {
-        return by_address();
-    }
-    let text = |webcam: &Json, key: &str| webcam.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
-    let usable = |webcam: &&Json| webcam.get("enabled").and_then(Json::as_bool).unwrap_or(true);
-    let named = |webcam: &&Json| text(webcam, "name") == settings.camera || text(webcam, "uid") == settings.camera;
-    let wanted = if settings.camera.is_empty() { None } else { webcams.iter().filter(usable).find(named) };
-    if wanted.is_none() && !settings.camera.is_empty() {
-        warn!(camera = settings.camera, "there is no enabled webcam of this name or uid; taking the first one");
-    }
-    let Some(webcam) = wanted.or_else(|| webcams.iter().find(usable)) else { return by_address() };
-    let spec = CameraSpec {
-        name: text(webcam, "name"),
-        stream_url: resolved(&text(webcam, "stream_url"), host),
-        snapshot_url: resolved(&text(webcam, "snapshot_url"), host),
-        latency,
-    };
-    let flag = |key: &str| webcam.get(key).and_then(Json::as_bool).unwrap_or_default();
-    let transform = Transform {
-        rotation: webcam.get("rotation").and_then(Json::as_u64).and_then(|r| u32::try_from(r).ok()).unwrap_or_default(),
-        flip_x: flag("flip_horizontal"),
-        flip_y: flag("flip_vertical"),
-    };
-    Some((spec, transform))
-}
+/// `cameras` with this word takes every enabled webcam.
+const ALL: &str = "all";
 
-fn resolved(url: &str, host: &Url) -> Option<Url> {
-    if url.is_empty() {
-        return None;
-    }
-    match resolve(url, host) {
-        Ok(url) => Some(url),
-        Err(problem) => {
-            warn!(url, error = %problem, "a webcam's address cannot be used");
-            None
+/// The cameras to film with, the main one first: the webcam that `settings.camera` names (by name or uid), else the first
+/// enabled one, else the address in `snapshoturl`; then those of `settings.cameras`. `snapshot_fixed`: `snapshoturl`
+/// stands in moonraker.conf and is the main one.
+pub(super) fn choose(webcams: &[Json], settings: &Settings, snapshot_fixed: bool, host: &Url) -> Vec<Viewpoint> {
+    let chooser = Chooser::new(webcams, settings, host);
+    let mut chosen: Vec<Viewpoint> = chooser.main(snapshot_fixed).into_iter().collect();
+    for more in chooser.more() {
+        if !chosen.iter().any(|taken| (&taken.uid, &taken.spec.name) == (&more.uid, &more.spec.name)) {
+            chosen.push(more);
         }
     }
+    chosen
+}
+
+struct Chooser<'a> {
+    webcams: Vec<&'a Json>,
+    settings: &'a Settings,
+    host: &'a Url,
+    latency: Duration,
+    options: Vec<(String, CameraOptions)>,
+}
+
+impl<'a> Chooser<'a> {
+    fn new(webcams: &'a [Json], settings: &'a Settings, host: &'a Url) -> Self {
+        let enabled = |webcam: &&Json| webcam.get("enabled").and_then(Json::as_bool).unwrap_or(true);
+        let (options, faults) = camera_options::parse(&settings.camera_options);
+        faults.iter().for_each(|fault| warn!("{fault}"));
+        let chooser = Self {
+            webcams: webcams.iter().filter(enabled).collect(),
+            settings,
+            host,
+            latency: Duration::try_from_secs_f64(settings.stream_delay_compensation).unwrap_or_default(),
+            options,
+        };
+        for (name, _) in &chooser.options {
+            if chooser.named(name).is_none() {
+                warn!(webcam = name, "camera_options names a webcam that is not there");
+            }
+        }
+        chooser
+    }
+
+    fn main(&self, snapshot_fixed: bool) -> Option<Viewpoint> {
+        if snapshot_fixed {
+            return self.by_address();
+        }
+        let wanted = &self.settings.camera;
+        let webcam = if wanted.is_empty() { None } else { self.named(wanted) };
+        if webcam.is_none() && !wanted.is_empty() {
+            warn!(camera = wanted, "there is no enabled webcam of this name or uid; taking the first one");
+        }
+        match webcam.or_else(|| self.webcams.first().copied()) {
+            Some(webcam) => Some(self.viewpoint(webcam)),
+            None => self.by_address(),
+        }
+    }
+
+    fn more(&self) -> Vec<Viewpoint> {
+        let names = self.settings.cameras.split([',', '\n']).map(str::trim).filter(|name| !name.is_empty());
+        let mut more = Vec::new();
+        for name in names {
+            match self.named(name) {
+                Some(webcam) => more.push(self.viewpoint(webcam)),
+                None if name == ALL => more.extend(self.webcams.iter().map(|webcam| self.viewpoint(webcam))),
+                None => warn!(webcam = name, "`cameras` names a webcam that is not there"),
+            }
+        }
+        more
+    }
+
+    fn named(&self, name: &str) -> Option<&'a Json> {
+        self.webcams.iter().find(|webcam| is_called(webcam, name)).copied()
+    }
+
+    fn by_address(&self) -> Option<Viewpoint> {
+        let url = self.resolved(&self.settings.snapshoturl)?;
+        let spec = self.tuned(CameraSpec::web("snapshoturl", None, Some(url)), self.latency);
+        Some(Viewpoint { spec, uid: None, view: View::default(), leads: false, delay_is_set: false })
+    }
+
+    fn viewpoint(&self, webcam: &Json) -> Viewpoint {
+        let flag = |key: &str| webcam.get(key).and_then(Json::as_bool).unwrap_or_default();
+        let rotation = webcam.get("rotation").and_then(Json::as_u64).and_then(|r| u32::try_from(r).ok());
+        let view = View {
+            rotation: rotation.unwrap_or_default(),
+            flip_x: flag("flip_horizontal"),
+            flip_y: flag("flip_vertical"),
+            crop: None,
+        };
+        let own = self.options.iter().find(|(name, _)| is_called(webcam, name));
+        let (view, latency) = own.map_or((view, self.latency), |(_, options)| options.over(view, self.latency));
+        let stream = self.resolved(text(webcam, "stream_url")).map(|url| mjpeg_beside(text(webcam, "service"), &url));
+        let spec = CameraSpec::web(text(webcam, "name"), stream, self.resolved(text(webcam, "snapshot_url")));
+        Viewpoint {
+            spec: self.tuned(spec, latency),
+            uid: Some(text(webcam, "uid").to_owned()).filter(|uid| !uid.is_empty()),
+            view,
+            leads: !self.settings.hold_camera.is_empty() && is_called(webcam, &self.settings.hold_camera),
+            delay_is_set: own.is_some_and(|(_, options)| options.has_delay()),
+        }
+    }
+
+    /// With what the settings say about the camera.
+    fn tuned(&self, mut spec: CameraSpec, latency: Duration) -> CameraSpec {
+        spec.latency = latency;
+        if let Source::Web(web) = &mut spec.source {
+            web.skip_cert_check = self.settings.wget_skip_cert_check;
+        }
+        spec
+    }
+
+    fn resolved(&self, url: &str) -> Option<Url> {
+        if url.is_empty() {
+            return None;
+        }
+        match resolve(url, self.host) {
+            Ok(url) => Some(url),
+            Err(problem) => {
+                warn!(url, error = %problem, "a webcam's address cannot be used");
+                None
+            }
+        }
+    }
+}
+
+fn is_called(webcam: &Json, name: &str) -> bool {
+    text(webcam, "name") == name || text(webcam, "uid") == name
+}
+
+fn text<'a>(webcam: &'a Json, key: &str) -> &'a str {
+    webcam.get(key).and_then(Json::as_str).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -69,31 +154,55 @@ mod tests {
 
     use super::*;
 
-    fn chosen(webcams: &[Json], camera: &str) -> Option<String> {
-        let settings = Settings { camera: camera.to_owned(), ..Settings::default() };
-        let host = Url::parse("http://127.0.0.1").unwrap();
-        choose(webcams, &settings, false, &host).map(|(spec, _)| spec.name)
+    fn chosen(webcams: &[Json], settings: &Settings) -> Vec<Viewpoint> {
+        choose(webcams, settings, false, &Url::parse("http://127.0.0.1").unwrap())
+    }
+
+    fn names(webcams: &[Json], camera: &str, cameras: &str) -> Vec<String> {
+        let settings = Settings { camera: camera.to_owned(), cameras: cameras.to_owned(), ..Settings::default() };
+        chosen(webcams, &settings).into_iter().map(|viewpoint| viewpoint.spec.name).collect()
+    }
+
+    fn three() -> [Json; 3] {
+        [
+            json!({"name": "off", "uid": "1", "enabled": false, "stream_url": "/webcam/?action=stream"}),
+            json!({"name": "front", "uid": "2", "stream_url": "/webcam/?action=stream"}),
+            json!({"name": "top", "uid": "3", "stream_url": "/webcam2/?action=stream"}),
+        ]
     }
 
     #[test]
     fn a_webcam_is_named_by_name_or_uid_and_a_disabled_one_is_passed_over() {
-        let webcams = [
-            json!({"name": "off", "uid": "1", "enabled": false, "stream_url": "/webcam/?action=stream"}),
-            json!({"name": "front", "uid": "2", "stream_url": "/webcam/?action=stream"}),
-            json!({"name": "top", "uid": "3", "stream_url": "/webcam2/?action=stream"}),
-        ];
-        assert_eq!(chosen(&webcams, "").as_deref(), Some("front"));
-        assert_eq!(chosen(&webcams, "top").as_deref(), Some("top"));
-        assert_eq!(chosen(&webcams, "3").as_deref(), Some("top"));
-        assert_eq!(chosen(&webcams, "gone").as_deref(), Some("front"));
-        assert_eq!(chosen(&[], "").as_deref(), Some("snapshoturl"));
+        let webcams = three();
+        assert_eq!(names(&webcams, "", ""), ["front"]);
+        assert_eq!(names(&webcams, "top", ""), ["top"]);
+        assert_eq!(names(&webcams, "3", ""), ["top"]);
+        assert_eq!(names(&webcams, "gone", ""), ["front"]);
+        assert_eq!(names(&[], "", ""), ["snapshoturl"]);
     }
 
     #[test]
-    fn the_webcams_turn_and_mirror_come_along() {
-        let webcam = json!({"name": "c", "snapshot_url": "/s", "rotation": 90, "flip_vertical": true});
-        let host = Url::parse("http://127.0.0.1").unwrap();
-        let (_, transform) = choose(&[webcam], &Settings::default(), false, &host).unwrap();
-        assert_eq!(transform, Transform { rotation: 90, flip_x: false, flip_y: true });
+    fn more_cameras_follow_the_main_one_and_each_comes_once() {
+        let webcams = three();
+        assert_eq!(names(&webcams, "top", "all"), ["top", "front"]);
+        assert_eq!(names(&webcams, "", "3, front\ngone\noff"), ["front", "top"]);
+    }
+
+    #[test]
+    fn turn_mirror_and_delay_are_the_webcams_unless_set() {
+        let webcam = json!({"name": "c", "uid": "7", "snapshot_url": "/s", "rotation": 90, "flip_vertical": true});
+        let settings = |options: &str| Settings { camera_options: options.to_owned(), ..Settings::default() };
+        let [plain] = chosen(std::slice::from_ref(&webcam), &settings("")).try_into().unwrap();
+        assert_eq!(plain.view, View { rotation: 90, flip_y: true, ..View::default() });
+        assert_eq!(plain.spec.latency, Duration::from_millis(50));
+        let [set] = chosen(&[webcam], &settings("7: rotation=0 delay=0.2")).try_into().unwrap();
+        assert_eq!(set.view, View { flip_y: true, ..View::default() });
+        assert_eq!(set.spec.latency, Duration::from_millis(200));
+    }
+
+    #[test]
+    fn one_camera_may_lead() {
+        let settings = Settings { cameras: "all".into(), hold_camera: "top".into(), ..Settings::default() };
+        assert_eq!(chosen(&three(), &settings).iter().map(|v| v.leads).collect::<Vec<_>>(), [false, true]);
     }
 }

@@ -42,12 +42,23 @@ pub fn resolve(url: &str, moonraker_host: &Url) -> Result<Url, BadUrl> {
     }
 }
 
-/// For people: no user, no password.
+/// For people: no user, no password, and no values of parameters that may be secret.
 pub(super) fn printable(url: &Url) -> String {
+    const SECRET: [&str; 6] = ["pass", "pwd", "token", "key", "auth", "user"];
     let mut url = url.clone();
     // Both fail only for URLs that cannot have them.
     let _no_user = url.set_username("");
     let _no_password = url.set_password(None);
+    let secret = |name: &str| SECRET.iter().any(|part| name.to_ascii_lowercase().contains(part));
+    if url.query_pairs().any(|(name, _)| secret(&name)) {
+        let pairs: Vec<(String, String)> = url
+            .query_pairs()
+            .map(|(name, value)| {
+                (name.clone().into_owned(), if secret(&name) { "...".to_owned() } else { value.into_owned() })
+            })
+            .collect();
+        url.query_pairs_mut().clear().extend_pairs(pairs);
+    }
     url.into()
 }
 
@@ -81,6 +92,12 @@ mod tests {
 
     #[test]
     fn passwords_are_not_printed() {
-        assert_eq!(printable(&Url::parse("http://u:p@cam/x").unwrap()), "http://cam/x");
+        for (entered, printed) in [
+            ("http://u:p@cam/x", "http://cam/x"),
+            ("http://cam/snap.cgi?user=admin&pwd=12&res=1", "http://cam/snap.cgi?user=...&pwd=...&res=1"),
+            ("http://[::1]:8080/?action=stream", "http://[::1]:8080/?action=stream"),
+        ] {
+            assert_eq!(printable(&Url::parse(entered).unwrap()), printed);
+        }
     }
 }

@@ -1,24 +1,27 @@
 //! When was a frame exposed? What can be known from headers and arrival times.
 //!
-//! A camera's driver stamps a frame when its first bytes arrive (`X-UStreamer-Grab-Begin-*`); the first rows were
-//! exposed before that, for at most one frame interval; the last rows may be exposed until the last bytes arrive
-//! (`Grab-End`, rolling shutter). Those are the bounds given here.
+//! A camera's driver stamps a frame when its first bytes arrive (`X-UStreamer-Grab-Begin-*`). The first rows were exposed
+//! before that, for at most one frame interval; then they were read out and compressed in the camera, for about one more.
+//! The last rows may be exposed until the last bytes arrive (`Grab-End`, rolling shutter). Those are the bounds given
+//! here; calibration makes them tighter.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::fmt;
 
 use crate::clock::MonoTime;
 
-use super::Span;
+use super::recent::Recent;
+use super::{CameraSpec, Span, Timing};
 
 /// Assumed until the stream has shown its own.
 pub(super) const DEFAULT_INTERVAL: f64 = 1.0 / 30.0;
-/// No exposure is taken to be longer, however slow the stream is.
-const LONGEST_EXPOSURE: f64 = 0.25;
+/// No exposure with what follows until its first bytes is taken to be longer, however slow the stream is.
+const LONGEST_LEAD: f64 = 0.25;
+/// By how much the assumed latency may be too long. What is assumed where nothing is known (50 ms) must also do for a
+/// camera with none.
+const ASSUMED_TOO_LONG: f64 = 0.05;
 /// What the network may delay a frame by beyond its fastest journey, when the server runs on another host.
 const NETWORK_JITTER: f64 = 0.02;
-/// Frames from which the interval is found.
-const MEMORY: usize = 40;
 
 /// The times that a server states, in seconds on its own clock.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,7 +65,9 @@ impl Said {
         if send < grab_begin {
             return Self::Nothing;
         }
-        let grab_end = time("Grab-End").filter(|end| (grab_begin..=send).contains(end)).unwrap_or(grab_begin);
+        // Before 6.46 it does not say when the last bytes came; the encoder began after that.
+        let grab_end = time("Grab-End").or_else(|| time("Encode-Begin"));
+        let grab_end = grab_end.filter(|end| (grab_begin..=send).contains(end)).unwrap_or(send);
         Self::Times(Stamps { grab_begin, grab_end, send })
     }
 }
@@ -74,8 +79,32 @@ pub enum Freshness {
     Proven,
     /// By the server's timestamps, whose clock was compared with ours over the network.
     Compared,
+    /// By the server's word that it was captured after the request.
+    Promised,
+    /// By arrival and the camera's calibrated latency.
+    Calibrated,
     /// By arrival and the camera's assumed latency.
     Assumed,
+}
+
+impl Freshness {
+    /// Whether the time of an exposure rests on more than an assumption.
+    #[must_use]
+    pub fn is_proven(self) -> bool {
+        self != Self::Assumed
+    }
+}
+
+impl fmt::Display for Freshness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Proven => "proven by the driver's timestamps",
+            Self::Compared => "proven by the driver's timestamps over the network",
+            Self::Promised => "promised by the server",
+            Self::Calibrated => "by calibration",
+            Self::Assumed => "assumed by stream_delay_compensation",
+        })
+    }
 }
 
 /// Turns what is said about frames into bounds of their exposure.
@@ -83,56 +112,57 @@ pub enum Freshness {
 pub(super) struct Exposures {
     /// Exposure to arrival where nothing is said.
     assumed_latency: f64,
-    /// The server runs on this host, so its monotonic clock is ours.
-    same_host: bool,
-    /// Recent times of frames, on one clock.
-    times: VecDeque<f64>,
-    /// Arrival minus send, on two clocks, of recent frames; the least is the clocks' difference plus the fastest journey.
-    offsets: VecDeque<f64>,
+    /// By calibration.
+    timing: Option<Timing>,
+    clocks: Clocks,
+    /// Times of frames, on one clock.
+    times: Recent,
+    /// Arrival minus first bytes, of frames with stamps, s.
+    ages: Recent,
     /// When the frame would have come over a network without hiccups.
     steady: Option<f64>,
-    readout: f64,
     latency: f64,
+    /// How long the bounds of frames' exposures last, s.
+    widths: Recent,
 }
 
 impl Exposures {
-    pub(super) fn new(assumed_latency: Duration, same_host: bool) -> Self {
-        let assumed_latency = assumed_latency.as_secs_f64();
+    pub(super) fn new(spec: &CameraSpec, same_host: bool) -> Self {
+        let assumed_latency = spec.timing.map_or(spec.latency, |t| t.latency).as_secs_f64();
         Self {
             assumed_latency,
-            same_host,
-            times: VecDeque::new(),
-            offsets: VecDeque::new(),
+            timing: spec.timing,
+            clocks: Clocks::new(same_host),
+            times: Recent::default(),
+            ages: Recent::default(),
             steady: None,
-            readout: 0.0,
             latency: assumed_latency,
+            widths: Recent::default(),
         }
     }
 
     /// The median time between frames, s.
     pub(super) fn interval(&self) -> f64 {
-        self.gap(2)
+        self.gap(0.5)
     }
 
-    /// What an exposure lasts at most, s: the sensor's own interval. That is the lower quartile of the gaps, because a
-    /// busy host drops frames and the gaps that it makes say nothing about the sensor.
-    pub(super) fn longest_exposure(&self) -> f64 {
-        self.gap(4).min(LONGEST_EXPOSURE)
+    /// How long the head must stand still for a frame, s: for its exposure's bounds and the wait for it to begin. A frame
+    /// in ten may need more.
+    pub(super) fn hold(&self) -> f64 {
+        let width = self.widths.quantile(0.9, 1).unwrap_or_default();
+        width + self.gap(0.9).min(1.5 * self.interval())
     }
 
-    /// The gap between frames than which one in `part` is shorter, s.
-    fn gap(&self, part: usize) -> f64 {
-        let mut gaps: Vec<f64> = self.times.iter().zip(self.times.iter().skip(1)).map(|(a, b)| b - a).collect();
-        if gaps.len() < 5 {
-            return DEFAULT_INTERVAL;
-        }
-        gaps.sort_by(f64::total_cmp);
-        gaps[gaps.len() / part].clamp(0.002, 5.0)
+    /// The gap between frames than which `share` of the gaps are not longer, s.
+    fn gap(&self, share: f64) -> f64 {
+        self.times.step(share, 5).map_or(DEFAULT_INTERVAL, |gap| gap.clamp(0.002, 5.0))
     }
 
-    /// From the first to the last byte of a frame, s: how much longer its last rows may be exposed than its first.
-    pub(super) fn readout(&self) -> f64 {
-        self.readout
+    /// Before its first bytes came, for how long a frame may have been exposed and read out, s. Not calibrated, that is
+    /// twice the sensor's interval: the lower quartile of the gaps, because a busy host drops frames and the gaps that
+    /// it makes say nothing about the sensor.
+    fn lead(&self) -> f64 {
+        uncalibrated_lead(self.gap(0.25))
     }
 
     /// The greatest recent time from exposure to arrival, s.
@@ -145,21 +175,21 @@ impl Exposures {
         let now = arrived.as_secs_f64();
         let Said::Times(stamps) = said else { return self.by_arrival(now) };
         self.remember(stamps.grab_begin);
-        remember(&mut self.offsets, now - stamps.send);
         let readout = (stamps.grab_end - stamps.grab_begin).clamp(0.0, self.interval());
-        self.readout = self.readout.max(readout).min(readout * 2.0 + 0.001);
-        let journey = now - stamps.send;
-        // Two hosts' clocks differ by the difference of their uptimes.
-        let ours = self.same_host && (-0.005..10.0).contains(&journey);
-        let (shift, slack, freshness) = if ours {
-            (0.0, 0.0, Freshness::Proven)
-        } else {
-            let fastest = self.offsets.iter().copied().fold(f64::INFINITY, f64::min);
-            (fastest, NETWORK_JITTER, Freshness::Compared)
-        };
+        let (shift, slack, freshness) = self.clocks.shift(stamps.send, now);
         let grab = stamps.grab_begin + shift;
+        self.ages.push(now - grab);
+        let lead = match self.timing {
+            // What calibration saw of the time before the first bytes is what the later part does not explain.
+            Some(t) => {
+                let least_age = self.ages.least().unwrap_or_default();
+                (t.latency.as_secs_f64() - least_age).max(0.0) + t.exposure.as_secs_f64() + t.jitter.as_secs_f64()
+            }
+            None => self.lead(),
+        };
         self.latency = (now - grab).max(self.latency * 0.98);
-        (self.span(grab - self.longest_exposure() - slack, grab + readout), freshness)
+        self.widths.push(lead + slack + readout);
+        (span(grab - lead - slack, grab + readout), freshness)
     }
 
     fn by_arrival(&mut self, now: f64) -> (Span, Freshness) {
@@ -171,32 +201,96 @@ impl Exposures {
             _ => now,
         };
         self.steady = Some(steady);
-        let end = now - self.assumed_latency;
-        (self.span(steady - self.assumed_latency - self.longest_exposure(), end), Freshness::Assumed)
+        let (early, late) = match self.timing {
+            Some(t) => (t.exposure.as_secs_f64() + t.jitter.as_secs_f64(), t.jitter.as_secs_f64()),
+            None => (self.lead(), self.assumed_latency.min(ASSUMED_TOO_LONG)),
+        };
+        let freshness = if self.timing.is_some() { Freshness::Calibrated } else { Freshness::Assumed };
+        self.widths.push(early + late + now - steady);
+        (span(steady - self.assumed_latency - early, now - self.assumed_latency + late), freshness)
     }
 
     fn remember(&mut self, time: f64) {
-        if self.times.back().is_some_and(|&last| time - last > 2.0 || time <= last) {
+        if self.times.newest().is_some_and(|last| time - last > 2.0 || time <= last) {
             self.times.clear();
         }
-        remember(&mut self.times, time);
-    }
-
-    fn span(&self, from: f64, until: f64) -> Span {
-        let at = |t: f64| MonoTime::from_secs_f64(t.max(0.0)).unwrap_or(MonoTime::ZERO);
-        Span { from: at(from), until: at(until.max(from)) }
+        self.times.push(time);
     }
 }
 
-fn remember(memory: &mut VecDeque<f64>, value: f64) {
-    if memory.len() == MEMORY {
-        memory.pop_front();
+/// For a sensor that takes a frame every `interval` seconds: before the first bytes of a frame came, for how long it may
+/// have been exposed and read out, s. One interval for the exposure, and one for what the camera does before it sends.
+pub(super) fn uncalibrated_lead(interval: f64) -> f64 {
+    (2.0 * interval).min(LONGEST_LEAD)
+}
+
+/// The server's clock against ours.
+#[derive(Debug)]
+struct Clocks {
+    /// The server runs on this host, so its monotonic clock is ours, unless a proxy on this host leads to another one.
+    same_host: bool,
+    /// Such a short journey was seen that the clocks must be the same.
+    same_clock: bool,
+    /// The least of arrival minus send, on two clocks, in each of the last minute's seconds: the clocks' difference plus
+    /// the fastest journey.
+    least: VecDeque<(i64, f64)>,
+}
+
+impl Clocks {
+    fn new(same_host: bool) -> Self {
+        Self { same_host, same_clock: false, least: VecDeque::new() }
     }
-    memory.push_back(value);
+
+    /// What to add to the server's times, by how much that may be too late, and how surely it is known; for a frame sent
+    /// at `send` (its clock) that arrived at `now` (ours).
+    fn shift(&mut self, send: f64, now: f64) -> (f64, f64, Freshness) {
+        let offset = now - send;
+        let second = now as i64;
+        match self.least.back_mut() {
+            Some((of, least)) if *of == second => *least = least.min(offset),
+            _ => self.least.push_back((second, offset)),
+        }
+        while self.least.front().is_some_and(|(of, _)| second - of > 60) {
+            self.least.pop_front();
+        }
+        // Two hosts' clocks differ by the difference of their uptimes.
+        self.same_clock |= self.same_host && (-0.005..NETWORK_JITTER).contains(&offset);
+        if self.same_clock && offset > -0.005 {
+            return (0.0, 0.0, Freshness::Proven);
+        }
+        let fastest = self.least.iter().map(|(_, least)| *least).fold(f64::INFINITY, f64::min);
+        (fastest, NETWORK_JITTER, Freshness::Compared)
+    }
+}
+
+/// Bounds for a snapshot with stamps: by the answer's own times when the clock is ours, else by when it was asked for and
+/// when it came, less its age on the server's clock. That needs no comparison of clocks.
+pub(super) fn bound_snapshot(
+    stamps: Stamps,
+    same_host: bool,
+    interval: f64,
+    asked: MonoTime,
+    received: MonoTime,
+) -> Span {
+    let (asked, now) = (asked.as_secs_f64(), received.as_secs_f64());
+    let lead = uncalibrated_lead(interval);
+    let readout = (stamps.grab_end - stamps.grab_begin).clamp(0.0, interval);
+    // It was sent between the request and its arrival; on our own clock we know when.
+    let ours = same_host && (asked - 0.005..=now + 0.005).contains(&stamps.send);
+    let (first_sent, last_sent) = if ours { (stamps.send, stamps.send) } else { (asked, now) };
+    let age = stamps.send - stamps.grab_begin;
+    span(first_sent - age - lead, last_sent - age + readout)
+}
+
+fn span(from: f64, until: f64) -> Span {
+    let at = |t: f64| MonoTime::from_secs_f64(t.max(0.0)).unwrap_or(MonoTime::ZERO);
+    Span { from: at(from), until: at(until.max(from)) }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn said(headers: &[(&str, &str)]) -> Said {
@@ -221,7 +315,13 @@ mod tests {
         ];
         assert_eq!(said(&stream), Said::Times(Stamps { grab_begin: 10.5, grab_end: 10.51, send: 10.6 }));
         let old_snapshot = [("X-UStreamer-Grab-Timestamp", "10.5"), ("X-UStreamer-Send-Timestamp", "10.6")];
-        assert_eq!(said(&old_snapshot), times(10.5, 10.6));
+        assert_eq!(said(&old_snapshot), Said::Times(Stamps { grab_begin: 10.5, grab_end: 10.6, send: 10.6 }));
+        let old_stream = [
+            ("X-UStreamer-Grab-Time", "10.5"),
+            ("X-UStreamer-Encode-Begin-Time", "10.53"),
+            ("X-UStreamer-Send-Time", "10.6"),
+        ];
+        assert_eq!(said(&old_stream), Said::Times(Stamps { grab_begin: 10.5, grab_end: 10.53, send: 10.6 }));
         assert_eq!(said(&[("Content-Type", "image/jpeg")]), Said::Nothing);
     }
 
@@ -231,18 +331,38 @@ mod tests {
         assert_eq!(said(&[("X-UStreamer-Grab-Begin-Time", "0.000000"), ("X-UStreamer-Send-Time", "9")]), Said::Offline);
     }
 
+    fn camera(latency: Duration, timing: Option<Timing>) -> CameraSpec {
+        CameraSpec { latency, timing, ..CameraSpec::web("c", None, None) }
+    }
+
+    fn near(time: MonoTime, expected: f64) -> bool {
+        (time.as_secs_f64() - expected).abs() < 1e-6
+    }
+
     #[test]
     fn stamps_of_this_host_prove_the_exposure() {
-        let mut exposures = Exposures::new(Duration::from_millis(50), true);
+        let mut exposures = Exposures::new(&camera(Duration::ZERO, None), true);
         let (span, freshness) = exposures.bound(times(100.0, 100.2), at(100.21));
         assert_eq!(freshness, Freshness::Proven);
-        assert!((span.from.as_secs_f64() - (100.0 - DEFAULT_INTERVAL)).abs() < 1e-9);
-        assert!((span.until.as_secs_f64() - 100.0).abs() < 1e-9);
+        assert!(near(span.from, 100.0 - 2.0 * DEFAULT_INTERVAL) && near(span.until, 100.0));
+        // The host was busy with this one, the clock is the same all the same.
+        let (span, freshness) = exposures.bound(times(100.1, 100.2), at(100.9));
+        assert_eq!(freshness, Freshness::Proven);
+        assert!(near(span.until, 100.1));
+    }
+
+    #[test]
+    fn a_proxy_on_this_host_does_not_make_another_hosts_clock_ours() {
+        let mut exposures = Exposures::new(&camera(Duration::ZERO, None), true);
+        // Both were switched on at once, the other one booted 3 s faster.
+        let (span, freshness) = exposures.bound(times(103.0, 103.03), at(100.03));
+        assert_eq!(freshness, Freshness::Compared);
+        assert!(near(span.until, 100.0));
     }
 
     #[test]
     fn another_hosts_clock_is_compared_by_the_fastest_journey() {
-        let mut exposures = Exposures::new(Duration::from_millis(50), false);
+        let mut exposures = Exposures::new(&camera(Duration::ZERO, None), false);
         // Its clock is 5000 s behind; journeys take 2 ms, the last one 80 ms.
         for i in 0..10 {
             let grab = 100.0 + f64::from(i) * 0.04;
@@ -250,13 +370,15 @@ mod tests {
         }
         let (span, freshness) = exposures.bound(times(100.4, 100.43), at(5100.51));
         assert_eq!(freshness, Freshness::Compared);
-        assert!((span.until.as_secs_f64() - 5100.402).abs() < 1e-6);
+        assert!(near(span.until, 5100.402));
+        assert!(near(span.from, 5100.402 - NETWORK_JITTER - 0.08));
         assert!((exposures.interval() - 0.04).abs() < 1e-6);
+        assert!((exposures.hold() - (0.12 + NETWORK_JITTER)).abs() < 1e-6);
     }
 
     #[test]
     fn frames_that_piled_up_are_taken_for_older_than_they_seem() {
-        let mut exposures = Exposures::new(Duration::ZERO, true);
+        let mut exposures = Exposures::new(&camera(Duration::ZERO, None), true);
         for i in 0..20 {
             exposures.bound(Said::Nothing, at(100.0 + f64::from(i) * 0.1));
         }
@@ -266,5 +388,40 @@ mod tests {
         assert_eq!(freshness, Freshness::Assumed);
         assert!(first.from.as_secs_f64() < 102.0);
         assert!(second.from.as_secs_f64() < 102.1);
+    }
+
+    #[test]
+    fn an_assumed_latency_is_right_for_cameras_that_have_less() {
+        let mut exposures = Exposures::new(&camera(Duration::from_millis(50), None), true);
+        let (span, _) = exposures.bound(Said::Nothing, at(100.0));
+        assert!(near(span.from, 99.95 - 2.0 * DEFAULT_INTERVAL) && near(span.until, 100.0));
+        let mut slow = Exposures::new(&camera(Duration::from_millis(400), None), true);
+        let (span, _) = slow.bound(Said::Nothing, at(100.0));
+        assert!(near(span.from, 99.6 - 2.0 * DEFAULT_INTERVAL) && near(span.until, 99.65));
+    }
+
+    #[test]
+    fn calibration_tightens_the_bounds() {
+        let ms = Duration::from_millis;
+        let timing = Timing { latency: ms(300), exposure: ms(20), jitter: ms(10) };
+        let mut by_arrival = Exposures::new(&camera(Duration::ZERO, Some(timing)), true);
+        let (span, freshness) = by_arrival.bound(Said::Nothing, at(100.0));
+        assert_eq!(freshness, Freshness::Calibrated);
+        assert!(near(span.from, 99.67) && near(span.until, 99.71));
+        // Of 300 ms, 250 lie behind the stamp.
+        let mut stamped = Exposures::new(&camera(Duration::ZERO, Some(timing)), true);
+        let (span, freshness) = stamped.bound(times(99.75, 99.999), at(100.0));
+        assert_eq!(freshness, Freshness::Proven);
+        assert!(near(span.from, 99.75 - 0.05 - 0.02 - 0.01) && near(span.until, 99.75));
+    }
+
+    #[test]
+    fn a_snapshot_of_another_host_is_bounded_by_request_and_answer() {
+        let Said::Times(stamps) = times(7.0, 7.1) else { panic!() };
+        let bounds = bound_snapshot(stamps, false, 0.03, at(100.0), at(100.2));
+        assert!(near(bounds.from, 99.9 - 0.06) && near(bounds.until, 100.1));
+        let ours = Stamps { grab_begin: 100.05, grab_end: 100.06, send: 100.15 };
+        let bounds = bound_snapshot(ours, true, 0.03, at(100.0), at(100.2));
+        assert!(near(bounds.from, 100.05 - 0.06) && near(bounds.until, 100.06));
     }
 }

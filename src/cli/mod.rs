@@ -1,12 +1,15 @@
 //! The `moonlapse` command: one file per subcommand, each with its arguments and a `run`.
 
+mod annotate;
 mod check;
 pub mod paths;
 mod plan;
+mod plan_args;
 mod render;
 mod run;
 pub mod schema;
 mod sessions;
+mod strip;
 mod trace;
 
 use std::process::ExitCode;
@@ -25,12 +28,14 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Annotate(Box<annotate::Annotate>),
     Check(check::Check),
     Plan(Box<plan::Plan>),
     Render(Box<render::Render>),
     Run(run::Run),
     Schema(schema::Schema),
     Sessions(sessions::Sessions),
+    Strip(strip::Strip),
     Trace(trace::Trace),
 }
 
@@ -39,12 +44,14 @@ impl Cli {
     #[must_use]
     pub fn run(self) -> ExitCode {
         match self.command {
+            Command::Annotate(annotate) => annotate.run(),
             Command::Check(check) => check.run(),
             Command::Plan(plan) => plan.run(),
             Command::Render(command) => command.run(),
             Command::Run(run) => run.run(),
             Command::Schema(schema) => schema.run(),
             Command::Sessions(command) => command.run(),
+            Command::Strip(strip) => strip.run(),
             Command::Trace(trace) => trace.run(),
         }
     }

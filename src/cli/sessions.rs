@@ -131,8 +131,15 @@ fn table(sessions: &[SessionSummary]) -> String {
 }
 
 fn row(summary: &SessionSummary) -> [String; 7] {
-    let SessionSummary { session, frames, lost, misses, bytes, films } = summary;
-    let frames = if *lost == 0 { frames.to_string() } else { format!("{frames} ({lost} lost)") };
+    let SessionSummary { session, frames, lost, misses, bytes, films, reels } = summary;
+    let mut frames = frames.to_string();
+    // Those of the other cameras.
+    for reel in reels.iter().skip(1) {
+        frames += &format!("+{}", reel.frames);
+    }
+    if *lost > 0 {
+        frames += &format!(" ({lost} lost)");
+    }
     [
         session.id.to_string(),
         if session.print_file.is_empty() { "-".to_owned() } else { session.print_file.clone() },
@@ -181,6 +188,7 @@ mod tests {
             misses: 2,
             bytes,
             films: vec![],
+            reels: vec![],
         };
         let sessions = [
             summary("20261123-153042_schlüssel", "parts/schlüssel.gcode", 1200, 0, 3_500_000_000),

@@ -87,3 +87,27 @@ pub(super) fn render_error(error: &RenderError) -> Json {
 pub(super) fn render_skipped() -> Json {
     json!({"action": "render", "status": "skipped", "msg": "No frames to make a film of"})
 }
+
+/// A print's frames in words: for the console and for Moonraker's history.
+pub(super) fn summary(frames: u32, misses: u32, added_s: f64) -> String {
+    let mut text = format!("{frames} frames");
+    if misses > 0 {
+        text += &format!(", {misses} missed");
+    }
+    if added_s >= 1.0 && frames > 0 {
+        text += &format!(", about {added_s:.0} s added ({:.1} s a frame)", added_s / f64::from(frames));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_says_only_what_there_is_to_say() {
+        assert_eq!(summary(55, 0, 0.0), "55 frames");
+        assert_eq!(summary(20, 2, 28.6), "20 frames, 2 missed, about 29 s added (1.4 s a frame)");
+        assert_eq!(summary(0, 3, 9.0), "0 frames, 3 missed");
+    }
+}

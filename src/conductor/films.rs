@@ -13,7 +13,7 @@ use super::{Event, events};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::render::{self, ArchiveRequest, FilmRequest, FilmSettings, Print, Profile, Reel, Tools};
-use crate::session::{Frame, Session, SessionId};
+use crate::session::{NewReel, Session, SessionId, Store, StoreError};
 
 /// Jobs that may wait; a print takes longer than a film.
 const QUEUE: usize = 32;
@@ -86,16 +86,14 @@ impl Worker {
     }
 
     async fn film(&self, job: &Job) {
-        let id = job.session.clone();
-        let found = on_disk(&self.store, move |store| Ok((store.session(&id)?, store.frames(&id)?))).await;
-        let (session, frames) = match found {
+        let (session, reels) = match self.reels(&job.session).await {
             Ok(found) => found,
             Err(problem) => {
                 error!(session = %job.session, error = %problem, "no film: its frames cannot be read");
                 return;
             }
         };
-        if frames.is_empty() {
+        if reels.is_empty() {
             info!(session = %job.session, "no film: there are no frames");
             return self.ui(events::render_skipped()).await;
         }
@@ -108,20 +106,43 @@ impl Worker {
             self.events.send(Event::Say(format!("Timelapse: {fault}"))).await.ok();
         }
         for profile in profiles.into_iter().filter(|profile| profile.automatic) {
-            self.film_of(job, &session, &frames, profile).await;
+            for (suffix, shown) in films_of(&profile, &reels) {
+                self.film_of(job, &session, shown, suffix, profile.clone()).await;
+            }
         }
     }
 
-    async fn film_of(&self, job: &Job, session: &Session, frames: &[Frame], profile: Profile) {
+    /// The reels with frames, the main one first, each with its track.
+    async fn reels(&self, id: &SessionId) -> Result<(Session, Vec<(String, Reel)>), StoreError> {
+        let id = id.clone();
+        let read = move |store: &mut Store| {
+            let mut reels = Vec::new();
+            for reel in store.reels(&id)? {
+                let frames = store.frames_of(&id, reel.number)?;
+                if !frames.is_empty() {
+                    let NewReel { camera, view, track, .. } = reel.of;
+                    reels.push((track, Reel { number: reel.number, camera, frames, view }));
+                }
+            }
+            Ok((store.session(&id)?, reels))
+        };
+        on_disk(&self.store, read).await
+    }
+
+    async fn film_of(&self, job: &Job, session: &Session, reels: Vec<Reel>, suffix: String, profile: Profile) {
         let name = profile.name.clone();
-        info!(session = %job.session, profile = name, frames = frames.len(), "film started");
-        self.ui(events::render_started(frames.len(), &job.settings)).await;
+        let frames = reels.first().map_or(0, |reel| reel.frames.len());
+        // The journal keeps a film of several reels as the session's.
+        let made_of = if let [reel] = reels.as_slice() { Some(reel.number) } else { None };
+        info!(session = %job.session, profile = name, suffix, frames, "film started");
+        self.ui(events::render_started(frames, &job.settings)).await;
         let made_at = self.now();
         let request = FilmRequest {
-            reels: vec![Reel { camera: session.camera.clone(), frames: frames.to_vec(), ..Reel::default() }],
+            reels,
             print: Print::from(session),
             hero: None,
             output_dir: PathBuf::from(&job.settings.output_path),
+            suffix,
             made_at: made_at.clone(),
             profile,
             tools: Tools::with_ffmpeg(&job.settings.ffmpeg_binary_path),
@@ -138,7 +159,8 @@ impl Worker {
                     warn!(session = %job.session, profile = name, "{warning}");
                 }
                 let (id, record) = (job.session.clone(), film.record(made_at.timestamp()));
-                if let Err(problem) = on_disk(&self.store, move |store| store.add_film(&id, &record)).await {
+                if let Err(problem) = on_disk(&self.store, move |store| store.add_film_of(&id, made_of, &record)).await
+                {
                     warn!(error = %problem, "the film could not be noted in the journal");
                 }
                 self.ui(events::render_success(&film, &session.print_file)).await;
@@ -191,4 +213,20 @@ impl Worker {
     async fn ui(&self, event: serde_json::Value) {
         self.events.send(Event::Ui(event)).await.ok();
     }
+}
+
+/// The films of a profile, each with the reels that it shows and what its name says of them: one of all cameras together
+/// where the profile arranges them, else one of each reel.
+fn films_of(profile: &Profile, reels: &[(String, Reel)]) -> Vec<(String, Vec<Reel>)> {
+    let main_track = reels.first().map(|(track, _)| track);
+    if profile.layout.most_cameras() > 1 || !profile.cameras.is_empty() {
+        let of_track = reels.iter().filter(|(track, _)| Some(track) == main_track);
+        return vec![(String::new(), of_track.map(|(_, reel)| reel.clone()).collect())];
+    }
+    let suffix = |track: &String, reel: &Reel| {
+        let camera = reel.camera.as_deref().filter(|_| reel.number > 0);
+        let track = Some(track.as_str()).filter(|_| Some(track) != main_track);
+        camera.into_iter().chain(track).collect::<Vec<_>>().join("_")
+    };
+    reels.iter().map(|(track, reel)| (suffix(track, reel), vec![reel.clone()])).collect()
 }

@@ -28,6 +28,10 @@ pub(super) struct FrameCall {
     pub(super) position: [Option<f64>; 3],
     /// Bytes of the file that Klipper has taken.
     pub(super) file_position: Option<u64>,
+    /// Number of the planned frame.
+    pub(super) frame: Option<u32>,
+    /// Its layer, from 1.
+    pub(super) layer: Option<u32>,
 }
 
 /// When the head stands still, on our clock.
@@ -51,6 +55,8 @@ impl FrameCall {
             hyperlapse: truthy(params.get("hyperlapse")),
             position: [number("x"), number("y"), number("z")],
             file_position: params.get("file_position").and_then(Json::as_u64),
+            frame: counted(params, "frame"),
+            layer: counted(params, "layer"),
         }
     }
 
@@ -63,6 +69,11 @@ impl FrameCall {
         let from = by_clock.filter(|at| at.secs_since(by_eta).abs() < LONGEST_ETA).unwrap_or(by_eta);
         Standstill { span: Span { from, until: from.offset(DWELL + self.hold) }, call_delay: by_eta.secs_since(from) }
     }
+}
+
+/// A number from 1; our macros pass 0 for none.
+pub(super) fn counted(params: &Json, key: &str) -> Option<u32> {
+    params.get(key).and_then(Json::as_u64).and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0)
 }
 
 /// moonraker-timelapse's macros pass `"True"` as text, ours pass 1.

@@ -1,6 +1,6 @@
 //! The scripts that we send to Klipper. Their first words are those that Mainsail's console filter knows.
 
-use crate::config::{ParkPosition, Settings};
+use crate::config::{Mode, ParkPosition, Settings};
 
 /// The settings of the frame macro, for `hold` seconds of standstill.
 #[must_use]
@@ -17,16 +17,19 @@ pub(super) fn setup(settings: &Settings, hold: f64) -> String {
         ParkPosition::Custom => "custom",
     };
     format!(
-        "_SET_TIMELAPSE_SETUP ENABLE={} VERBOSE={} PARK_ENABLE={} PARK_POS={pos} CUSTOM_POS_X={} CUSTOM_POS_Y={} \
-         CUSTOM_POS_DZ={} TRAVEL_SPEED={} RETRACT_SPEED={} EXTRUDE_SPEED={} RETRACT_DISTANCE={} EXTRUDE_DISTANCE={} \
+        "_SET_TIMELAPSE_SETUP ENABLE={} VERBOSE={} CALLS={} BY_TIME={} PARK_ENABLE={} PARK_POS={pos} CUSTOM_POS_X={} CUSTOM_POS_Y={} \
+         CUSTOM_POS_DZ={} TRAVEL_SPEED={} TRAVEL_ACCEL={} RETRACT_SPEED={} EXTRUDE_SPEED={} RETRACT_DISTANCE={} EXTRUDE_DISTANCE={} \
          FW_RETRACT={} HOLD={hold:.3}",
         word(settings.enabled),
         word(settings.gcode_verbose),
+        word(settings.mode.takes_calls()),
+        word(settings.mode == Mode::Hyperlapse),
         word(settings.parkhead),
         settings.park_custom_pos_x,
         settings.park_custom_pos_y,
         settings.park_custom_pos_dz,
         settings.park_travel_speed,
+        settings.park_travel_accel,
         settings.park_retract_speed,
         settings.park_extrude_speed,
         settings.park_retract_distance,
@@ -68,7 +71,7 @@ mod tests {
     #[test]
     fn the_setup_carries_every_setting_of_the_macro() {
         let settings = Settings { parkhead: true, parkpos: ParkPosition::XOnly, ..Settings::default() };
-        insta::assert_snapshot!(setup(&settings, 0.1), @"_SET_TIMELAPSE_SETUP ENABLE=True VERBOSE=False PARK_ENABLE=True PARK_POS=x_only CUSTOM_POS_X=10 CUSTOM_POS_Y=10 CUSTOM_POS_DZ=0 TRAVEL_SPEED=100 RETRACT_SPEED=15 EXTRUDE_SPEED=15 RETRACT_DISTANCE=1 EXTRUDE_DISTANCE=1 FW_RETRACT=False HOLD=0.100");
+        insta::assert_snapshot!(setup(&settings, 0.1), @"_SET_TIMELAPSE_SETUP ENABLE=True VERBOSE=False CALLS=True BY_TIME=False PARK_ENABLE=True PARK_POS=x_only CUSTOM_POS_X=10 CUSTOM_POS_Y=10 CUSTOM_POS_DZ=0 TRAVEL_SPEED=200 TRAVEL_ACCEL=0 RETRACT_SPEED=15 EXTRUDE_SPEED=15 RETRACT_DISTANCE=1 EXTRUDE_DISTANCE=1 FW_RETRACT=False HOLD=0.100");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use super::filming::SharedStore;
 use super::films::Films;
+use super::planning::{Downloads, Planned};
 use crate::clock::Clock;
 use crate::session::{SessionId, SessionSummary};
 
@@ -19,14 +20,25 @@ pub enum Event {
         session: SessionId,
         /// So far.
         frames: u32,
+        /// Layer of the last one.
+        layer: Option<u32>,
     },
     /// The print can't be filmed.
     FilmingFailed {
         /// In a sentence.
         reason: String,
     },
+    /// The file that is printed was read, or could not be.
+    Planned {
+        /// Which print of this agent's run.
+        print: u64,
+        /// What is in it, or why it is not known.
+        outcome: Result<Box<Planned>, String>,
+    },
     /// A frame is stored and shown.
     FrameTaken {
+        /// Which of the planned frames it is.
+        planned: Option<u32>,
         /// Its number.
         number: u32,
         /// Its name in the root `timelapse_frames`.
@@ -34,6 +46,8 @@ pub enum Event {
     },
     /// A frame was due and not got.
     FrameMissed {
+        /// Which of the planned frames it is.
+        planned: Option<u32>,
         /// In a sentence.
         reason: String,
     },
@@ -64,6 +78,8 @@ pub enum Order {
     },
     /// Run in Klipper, after the scripts ordered before it.
     Gcode(String),
+    /// Tell of every move of the head ([`super::Conductor::moved`]), or no longer.
+    FollowMotion(bool),
 }
 
 /// What does not change while the agent runs.
@@ -75,17 +91,8 @@ pub struct Workshop {
     pub films: Films,
     /// Where the workers report.
     pub events: mpsc::Sender<Event>,
+    /// Where G-code files can be got.
+    pub downloads: Downloads,
     /// The time.
     pub clock: Clock,
-}
-
-/// How a webcam's picture is shown, as Moonraker's list of webcams has it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Transform {
-    /// Clockwise, degrees.
-    pub rotation: u32,
-    /// Left to right.
-    pub flip_x: bool,
-    /// Top to bottom.
-    pub flip_y: bool,
 }

@@ -4,32 +4,44 @@
 //! workers) and answers with [`Order`]s for Moonraker, which the agent carries out. It holds no connection, so a restart
 //! of Moonraker leaves it as it is, and a test drives it without one.
 //!
-//! Two workers do what takes time: [`filming`] takes and stores the frames of one print in order, [`films`] makes films.
+//! What takes time is done by workers: [`filming`] hands each moment of a print to its cameras, a `lane` takes and stores
+//! the frames of one camera, [`films`] makes films.
 
+mod catch_up;
 mod events;
 pub mod filming;
 pub mod films;
 mod frame_call;
+mod holds;
+mod lane;
+mod live;
 mod macros;
 mod messages;
+mod observed;
+mod passing;
+mod places;
+pub mod planning;
+mod requests;
+mod scheme;
+mod shots;
+pub mod standing_orders;
+mod watch;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use self::events::LastFrame;
-use self::filming::{Due, Filming, Shoot};
-use self::films::Job;
-use self::frame_call::FrameCall;
-pub use self::messages::{Event, Order, Transform, Workshop};
-use crate::camera::CameraSpec;
+use self::filming::{Due, Filming, Shoot, Viewpoint};
+use self::frame_call::{FrameCall, counted};
+pub use self::messages::{Event, Order, Workshop};
+use self::watch::Watch;
 use crate::clock::MonoTime;
 use crate::config::{Mode, Settings};
 use crate::printer::{PrintState, PrintStats, Printer};
-use crate::session::{FrameMeta, Outcome, SessionId, SessionSummary};
+use crate::session::{FrameMeta, HYPERLAPSE, LAYERS, Outcome, SessionId, SessionSummary};
 
 /// The hold is rounded up to a multiple of this, s.
 const HOLD_STEP: f64 = 0.02;
@@ -44,6 +56,12 @@ struct Current {
     session: Option<SessionId>,
     /// TIMELAPSE_RENDER was called: a film is wanted at the end whatever the settings say.
     film_asked: bool,
+    /// Who says when a frame is due.
+    watch: Watch,
+    /// Layer of the last frame before the agent was restarted.
+    last_layer: Option<u32>,
+    /// Klipper knows nothing of this print: it lasts from TIMELAPSE_START to TIMELAPSE_STOP.
+    streamed: bool,
 }
 
 /// Decides. See the module's documentation.
@@ -51,17 +69,19 @@ struct Current {
 pub struct Conductor {
     workshop: Workshop,
     settings: Settings,
-    /// As chosen from Moonraker's list; taken at the start of a print.
-    camera: Option<CameraSpec>,
-    /// How the webcam's picture is to be turned and mirrored, where the settings do not say it.
-    transform: Transform,
+    /// As chosen from Moonraker's list, the main one first; taken at the start of a print.
+    cameras: Vec<Viewpoint>,
     current: Option<Current>,
+    /// How many prints were begun, to tell a late plan from the present one.
+    prints: u64,
     /// What must be done before the next session begins: closing the earlier ones.
     ending: Option<JoinHandle<()>>,
     /// For `timelapse.render` when nothing is printed.
     latest: Option<SessionId>,
     last_frame: LastFrame,
     misses: u32,
+    /// What the planned frames of the last print cost; for its last line on the console.
+    added_s: f64,
     /// What the camera needs the head to stand still for, s; kept from print to print.
     camera_hold: f64,
     /// This print is not to be filmed any further, by TIMELAPSE_STOP.
@@ -82,13 +102,14 @@ impl Conductor {
         Self {
             workshop,
             settings,
-            camera: None,
-            transform: Transform::default(),
+            cameras: Vec::new(),
             current: None,
+            prints: 0,
             ending: None,
             latest: None,
             last_frame: LastFrame::default(),
             misses: 0,
+            added_s: 0.0,
             camera_hold: 0.0,
             stopped: false,
             macros_have: None,
@@ -125,27 +146,29 @@ impl Conductor {
         if settings == self.settings {
             return;
         }
-        let hyperlapse = |s: &Settings| (s.enabled && s.mode == Mode::Hyperlapse).then_some(s.hyperlapse_cycle);
-        let (before, after) = (hyperlapse(&self.settings), hyperlapse(&settings));
-        self.settings = settings;
+        let (before, after) = (self.settings.hyperlapse(), settings.hyperlapse());
+        let before_all = std::mem::replace(&mut self.settings, settings);
         info!(enabled = self.settings.enabled, mode = ?self.settings.mode, parkhead = self.settings.parkhead, "settings changed");
         if before != after && self.current.is_some() {
             self.gcode(after.map_or_else(macros::hyperlapse_stop, macros::hyperlapse_start));
         }
         self.set_up_macros(printer);
         self.follow(printer);
+        if self.current.is_some() && watch::shape(&before_all) != watch::shape(&self.settings) {
+            self.watch_anew(printer);
+        }
     }
 
-    /// The camera to film with, from the next print on.
-    pub fn set_camera(&mut self, camera: Option<CameraSpec>, transform: Transform) {
-        if camera != self.camera {
-            match &camera {
-                Some(camera) => info!(camera = camera.name, "camera chosen"),
-                None => warn!("no camera: add one in Mainsail or Fluidd, or set snapshoturl in [timelapse]"),
+    /// The cameras to film with, from the next print on; the main one first.
+    pub fn set_cameras(&mut self, cameras: Vec<Viewpoint>) {
+        if cameras != self.cameras {
+            let names: Vec<&str> = cameras.iter().map(|camera| camera.spec.name.as_str()).collect();
+            match names.is_empty() {
+                false => info!(cameras = names.join(", "), "cameras chosen"),
+                true => warn!("no camera: add one in Mainsail or Fluidd, or set snapshoturl in [timelapse]"),
             }
         }
-        self.camera = camera;
-        self.transform = transform;
+        self.cameras = cameras;
     }
 
     /// Klipper is ready, and its full state is known.
@@ -158,6 +181,7 @@ impl Conductor {
         self.set_up_macros(printer);
         self.catch_up(printer);
         self.follow(printer);
+        self.rearm(printer);
     }
 
     /// Klipper stopped: an error, an emergency stop or a restart. A print that was under way is over.
@@ -175,6 +199,7 @@ impl Conductor {
                 && (stats.filename != current.print_file || stats.total_duration + 5.0 < current.total_duration);
             current.total_duration = stats.total_duration;
             let outcome = match stats.state {
+                _ if current.streamed => stats.state.is_active().then_some(Outcome::Interrupted),
                 _ if other => Some(Outcome::Interrupted),
                 PrintState::Printing | PrintState::Paused => None,
                 PrintState::Complete => Some(Outcome::Complete),
@@ -186,8 +211,10 @@ impl Conductor {
             }
         }
         if self.current.is_none() && stats.state.is_active() && self.settings.enabled {
-            self.begin(stats);
+            self.begin(stats, printer);
         }
+        self.read_on(printer);
+        self.arm();
     }
 
     /// Klipper's macro says that the head stands still soon.
@@ -197,16 +224,21 @@ impl Conductor {
             // The call is a sample of the print clock like any other, and often the fastest.
             printer.clock_mut().observe(print_time - call.eta, received);
         }
-        let Some(current) = &self.current else {
+        let Some(current) = &mut self.current else {
             warn!("a frame was announced, but no print is being filmed");
             return;
         };
         if self.stopped || !self.settings.enabled {
             return;
         }
+        let height = match (&mut current.watch, call.frame) {
+            (Watch::Live(live), Some(frame)) => live.in_place(frame, call.file_position),
+            _ => None,
+        };
         let temperature = |heater: &str| printer.temperature(heater).map(|t| t.actual);
         let meta = FrameMeta {
-            layer: printer.print_stats().current_layer,
+            layer: call.layer.or(printer.print_stats().current_layer),
+            height_mm: height,
             x_mm: call.position[0],
             y_mm: call.position[1],
             z_mm: call.position[2],
@@ -215,80 +247,52 @@ impl Conductor {
             file_position: call.file_position,
             ..FrameMeta::default()
         };
-        current.filming.frame(Due { standstill: call.standstill(printer.clock(), received), meta });
+        let standstill = call.standstill(printer.clock(), received);
+        let track = if call.hyperlapse { HYPERLAPSE } else { LAYERS };
+        let taken = current.filming.frame(Due { standstill, track, meta, planned: call.frame });
+        if let (Err(reason), Some(frame), Watch::Live(live)) = (taken, call.frame, &mut current.watch) {
+            live.missed(frame, reason);
+        }
+        self.arm();
     }
 
     /// Klipper's macro did not take a frame.
     pub fn frame_skipped(&mut self, params: &Json, printer: &Printer) {
         let reason = params.get("reason").and_then(Json::as_str).unwrap_or("the macro gave no reason");
-        if let Some(current) = &self.current {
-            current.filming.skipped(printer.print_stats().current_layer, reason.to_owned());
+        let Some(current) = &mut self.current else { return };
+        let mut layer = printer.print_stats().current_layer;
+        if let (Watch::Live(live), Some(frame)) = (&mut current.watch, counted(params, "frame")) {
+            layer = live.layer(frame).or(layer);
+            live.missed(frame, reason);
         }
-    }
-
-    /// One of the control macros was called.
-    pub fn control(&mut self, params: &Json) {
-        match params.get("action").and_then(Json::as_str) {
-            Some("start") => {
-                self.stopped = false;
-                self.say("Timelapse: this print is filmed");
-            }
-            Some("stop") => {
-                self.stopped = true;
-                self.say("Timelapse: no more frames of this print; the film is made at its end");
-            }
-            Some("status") => {
-                let status = self.status();
-                self.say(&status);
-            }
-            other => warn!(?other, "a macro asked for something unknown; are the macros of another version?"),
-        }
-    }
-
-    /// Somebody wants a film now: of the current print at its end when a macro asks (`at_end`), else of the frames so far.
-    ///
-    /// # Errors
-    ///
-    /// A sentence for whoever asked.
-    pub fn render(&mut self, at_end: bool) -> Result<Json, String> {
-        if let Some(current) = &mut self.current
-            && at_end
-        {
-            current.film_asked = true;
-            info!("a film will be made when the print ends");
-            return Ok(json!({"status": "queued"}));
-        }
-        self.make(true, false)
-    }
-
-    /// Somebody wants the frames as a zip.
-    ///
-    /// # Errors
-    ///
-    /// A sentence for whoever asked.
-    pub fn save_frames(&mut self) -> Result<Json, String> {
-        self.make(false, true)
+        current.filming.skipped(layer, reason.to_owned());
+        self.arm();
     }
 
     /// Something that a worker reports.
     pub fn handle(&mut self, event: Event, printer: &Printer) {
         match event {
-            Event::Begun { session, frames } => {
+            Event::Begun { session, frames, layer } => {
                 self.latest = Some(session.clone());
                 if let Some(current) = &mut self.current {
                     current.session = Some(session);
+                    current.last_layer = layer;
                 }
+                self.watch_plan(printer);
                 let file = if frames == 0 { String::new() } else { crate::session::Publisher::name(frames) };
                 self.last_frame = LastFrame { count: frames, file };
                 self.misses = 0;
                 self.show_last_frame();
             }
             Event::FilmingFailed { reason } => self.say(&format!("Timelapse: this print is not filmed: {reason}")),
-            Event::FrameTaken { number, file } => {
+            Event::Planned { print, outcome } => self.planned(print, outcome, printer),
+            Event::FrameTaken { planned, number, file } => {
+                self.frame_ended(planned, None);
                 self.last_frame = LastFrame { count: number, file };
                 self.show_last_frame();
             }
-            Event::FrameMissed { reason } => {
+            Event::FrameMissed { planned, reason } => {
+                self.frame_ended(planned, Some(&reason));
                 self.misses += 1;
                 let event = events::frame_error(&self.last_frame, &reason);
                 self.orders.push(Order::Ui { event: Some(event), last_frame: None });
@@ -316,40 +320,56 @@ impl Conductor {
         }
     }
 
-    fn begin(&mut self, stats: PrintStats) {
-        let clock = self.workshop.clock;
+    fn begin(&mut self, stats: PrintStats, printer: &Printer) {
         let since = Duration::try_from_secs_f64(stats.total_duration).unwrap_or_default();
-        let now = clock.wall();
+        self.begin_filming(stats.filename, stats.total_duration, since);
+        self.watch_anew(printer);
+        if let Some(cycle_s) = self.settings.hyperlapse() {
+            self.gcode(macros::hyperlapse_start(cycle_s));
+        }
+    }
+
+    fn begin_streamed(&mut self) {
+        self.begin_filming(String::new(), 0.0, Duration::ZERO);
+        if let Some(current) = &mut self.current {
+            current.streamed = true;
+            current.watch = Watch::observed();
+        }
+    }
+
+    fn begin_filming(&mut self, print_file: String, total_duration: f64, since: Duration) {
+        let now = self.workshop.clock.wall();
         let shoot = Shoot {
-            print_file: stats.filename.clone(),
+            print_file: print_file.clone(),
             started_at: now.checked_sub(since).unwrap_or(now),
-            camera: self.camera.clone(),
-            settings: json!(self.settings),
-            frame_path: PathBuf::from(&self.settings.frame_path),
+            cameras: self.cameras.clone(),
+            settings: self.settings.clone(),
         };
         let filming = Filming::begin(shoot, &self.workshop, self.ending.take());
+        self.prints += 1;
         self.current = Some(Current {
-            print_file: stats.filename,
-            total_duration: stats.total_duration,
+            print_file,
+            total_duration,
             filming,
             session: None,
             film_asked: false,
+            watch: Watch::Off,
+            last_layer: None,
+            streamed: false,
         });
-        if self.settings.mode == Mode::Hyperlapse {
-            self.gcode(macros::hyperlapse_start(self.settings.hyperlapse_cycle));
-        }
     }
 
     fn end_current(&mut self, outcome: Outcome) {
         let Some(current) = self.current.take() else { return };
         info!(print_file = current.print_file, outcome = outcome.as_str(), "print ended");
-        if self.settings.mode == Mode::Hyperlapse {
+        if self.settings.hyperlapse().is_some() {
             self.gcode(macros::hyperlapse_stop());
         }
         if self.stopped {
             self.stopped = false;
             self.gcode(macros::clear_stopped());
         }
+        self.report(&current.watch);
         self.ending = Some(current.filming.finish(outcome, current.film_asked));
     }
 
@@ -359,13 +379,17 @@ impl Conductor {
         info!(session = %session.id, frames, misses, outcome = outcome.as_str(), "session ended");
         if *frames == 0 {
             if *misses == 0 && outcome == Outcome::Complete {
-                self.say("Timelapse: no frames; does the slicer put TIMELAPSE_TAKE_FRAME before each layer?");
+                self.say(if self.settings.mode == Mode::LayerMacro {
+                    "Timelapse: no frames; does the slicer put TIMELAPSE_TAKE_FRAME before each layer?"
+                } else {
+                    "Timelapse: no frames were due in this print"
+                });
             }
             return;
         }
         self.latest = Some(session.id.clone());
-        let missed = if *misses == 0 { String::new() } else { format!(", {misses} missed") };
-        self.say(&format!("Timelapse: {frames} frames{missed}"));
+        let added_s = std::mem::take(&mut self.added_s);
+        self.say(&format!("Timelapse: {}", events::summary(*frames, *misses, added_s)));
         // An interrupted session is one whose end we did not see, as a rule a print that went on without us.
         let whole = matches!(outcome, Outcome::Complete | Outcome::Interrupted);
         if film_asked || (self.settings.autorender && whole) {
@@ -386,25 +410,7 @@ impl Conductor {
         // With a print under way its own session is kept open; see `Filming::begin` for the others.
         let ended = (!stats.state.is_active())
             .then(|| (stats.state == PrintState::Complete).then_some(stats.filename).filter(|file| !file.is_empty()));
-        self.ending = Some(filming::catch_up(&self.workshop, ended));
-    }
-
-    fn make(&mut self, film: bool, archive: bool) -> Result<Json, String> {
-        let session = self.current.as_ref().and_then(|c| c.session.clone()).or_else(|| self.latest.clone());
-        let Some(session) = session else {
-            return Err("there are no frames yet; `moonlapse sessions` lists the earlier prints".to_owned());
-        };
-        self.queue(session.clone(), film, archive)?;
-        Ok(json!({"status": "started", "session": session.as_str()}))
-    }
-
-    fn queue(&self, session: SessionId, film: bool, archive: bool) -> Result<(), String> {
-        let mut settings = self.settings.clone();
-        if settings.rotation == 0 && !settings.flip_x && !settings.flip_y {
-            let Transform { rotation, flip_x, flip_y } = self.transform;
-            (settings.rotation, settings.flip_x, settings.flip_y) = (rotation, flip_x, flip_y);
-        }
-        self.workshop.films.make(Job { session, film, archive, settings }).map_err(|busy| busy.to_string())
+        self.ending = Some(catch_up::catch_up(&self.workshop, ended));
     }
 
     /// Brings the macros up to date, where they are not: no script is sent for nothing.
@@ -426,22 +432,11 @@ impl Conductor {
 
     fn show_last_frame(&mut self) {
         let event = Some(events::new_frame(&self.last_frame));
-        self.orders.push(Order::Ui { event, last_frame: Some(self.last_frame.to_json()) });
-    }
-
-    fn status(&self) -> String {
-        let Self { settings, last_frame, misses, .. } = self;
-        match &self.current {
-            _ if !settings.enabled => "Timelapse: switched off".to_owned(),
-            None => "Timelapse: waiting for a print".to_owned(),
-            Some(current) => format!(
-                "Timelapse: {} {}; {} frames, {misses} missed; camera {}",
-                if self.stopped { "stopped for" } else { "filming" },
-                current.print_file,
-                last_frame.count,
-                self.camera.as_ref().map_or("none", |c| c.name.as_str()),
-            ),
-        }
+        let added_s = self.live().map_or(0.0, |live| live.report().added_s);
+        let summary = events::summary(self.last_frame.count, self.misses, added_s);
+        let mut last_frame = self.last_frame.to_json();
+        last_frame["summary"] = summary.into();
+        self.orders.push(Order::Ui { event, last_frame: Some(last_frame) });
     }
 
     fn say(&mut self, text: &str) {

@@ -13,8 +13,28 @@ use serde::{Deserialize, Serialize};
 #[schemars(inline)]
 #[allow(missing_docs, reason = "described at the setting")]
 pub enum Mode {
+    Auto,
     LayerMacro,
     Hyperlapse,
+    Live,
+    Height,
+    Timer,
+    Gcode,
+}
+
+impl Mode {
+    /// Whether the agent reads the file and chooses the moments itself; with [`Mode::Auto`] unless the file brings calls
+    /// of its own.
+    #[must_use]
+    pub fn plans(self) -> bool {
+        !matches!(self, Self::LayerMacro | Self::Hyperlapse)
+    }
+
+    /// Whether calls of `TIMELAPSE_TAKE_FRAME` in the file count.
+    #[must_use]
+    pub fn takes_calls(self) -> bool {
+        matches!(self, Self::Auto | Self::LayerMacro)
+    }
 }
 
 /// Where the head goes for a frame.
@@ -43,8 +63,11 @@ pub struct Settings {
     /// Films every print. Off: no frames, no moves, no scripts.
     #[schemars(extend("x-scope" = "ui"))]
     pub enabled: bool,
-    /// `layermacro`: a frame whenever the G-code calls TIMELAPSE_TAKE_FRAME. `hyperlapse`: a frame every
-    /// `hyperlapse_cycle` seconds.
+    /// `auto`: a frame in every layer, at moments that Moonlapse chooses from the file; when the file calls
+    /// TIMELAPSE_TAKE_FRAME, its calls are used. `layermacro`: only the file's calls. `hyperlapse`: a frame every
+    /// `hyperlapse_cycle` seconds, wherever the head is. `live`: as `auto`, but calls of the file are passed over.
+    /// `height`: as `live`, a frame every `height_increment`. `timer`: as `live`, a frame in the next good moment every
+    /// `hyperlapse_cycle` seconds. `gcode`: as `live`, a frame behind every `snapshot_gcode` in the file.
     #[schemars(extend("x-scope" = "ui"))]
     pub mode: Mode,
     /// Name or uid of the webcam in Moonraker; empty takes the first one that is enabled.
@@ -165,6 +188,58 @@ pub struct Settings {
     #[schemars(extend("x-scope" = "conf"))]
     pub session_path: String,
 
+    // Where and when the planned frames are taken.
+    /// Where the head goes, when `parkpos` is not enough: `nearest_edge` (the place at the edge of the bed with the least
+    /// travel for this model), `orbit`, `back`, `left`, `120,5%`, `0/10/20:loop,200`; see docs/triggers.md. Empty takes
+    /// `parkpos`.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub park: String,
+    /// How the moment in a layer is chosen: `retracted_travel` (the filament is back already), `fast`, `compatible`,
+    /// `high_quality`, `snap_to_print`, or `zero_motion` (no move and no stop: the frame is taken as the head passes).
+    #[schemars(extend("x-scope" = "ui"))]
+    pub placement: String,
+    /// Acceleration of park and return moves; 0 leaves it as the file has set it.
+    #[schemars(range(min = 0, max = 100000), extend("x-scope" = "ui", "x-unit" = "mm/s²"))]
+    pub park_travel_accel: u32,
+    /// Room that the head needs beside finished objects that stand higher than the nozzle.
+    #[schemars(range(min = 0.0, max = 200.0), extend("x-scope" = "ui", "x-unit" = "mm"))]
+    pub clearance: f64,
+    /// A frame in every so many layers, for `auto` and `live`.
+    #[schemars(range(min = 1, max = 1000), extend("x-scope" = "ui"))]
+    pub every_layers: u32,
+    /// Height from one frame to the next, for `mode: height`.
+    #[schemars(range(min = 0.01, max = 100.0), extend("x-scope" = "ui", "x-unit" = "mm"))]
+    pub height_increment: f64,
+    /// Also films by time, every `hyperlapse_cycle` seconds wherever the head is, into a film of its own.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub hyperlapse_beside: bool,
+    /// The command that asks for a frame, for `mode: gcode`; empty takes TIMELAPSE_TAKE_FRAME, SNAP, @TIMELAPSE
+    /// TAKE-SNAPSHOT and @OCTOLAPSE TAKE-SNAPSHOT.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub snapshot_gcode: String,
+    // Cameras beside the main one.
+    /// More webcams to film with, by name or uid, separated by commas or one a line; `all` takes every enabled one. Each
+    /// has its own film. The main one stays `camera`.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub cameras: String,
+    /// The webcam, by name or uid, for which the head stands still as long as it needs; a slower one misses frames then.
+    /// Empty waits for the slowest.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub hold_camera: String,
+    /// What differs from the webcam's entry in Moonraker, one webcam a line: its name or uid, a colon, and any of
+    /// `delay=SECONDS`, `rotation=DEGREES`, `flip_x`, `flip_y`, `crop=LEFT,TOP,WIDTH,HEIGHT` (in percent).
+    #[schemars(extend("x-scope" = "readonly"))]
+    pub camera_options: String,
+    /// After this many frames in a row that a camera did not give, a line on the console says so; 0 never does.
+    #[schemars(range(min = 0, max = 10000), extend("x-scope" = "ui"))]
+    pub camera_gone_after: u32,
+
+    // Annotated files.
+    /// Puts the frame calls into each G-code file when it is uploaded, so that every frame is met exactly; see
+    /// docs/annotated-files.md. `moonlapse strip` takes them out again.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub annotate_files: bool,
+
     // Films beside the default one.
     /// More films of each print, one a line: `name: key=value ...`, see docs/films.md. A line `default: ...` changes the
     /// film that the settings above describe.
@@ -172,20 +247,29 @@ pub struct Settings {
     pub profiles: String,
 }
 
+impl Settings {
+    /// Seconds from one hyperlapse frame to the next, where one is filmed.
+    #[must_use]
+    pub fn hyperlapse(&self) -> Option<u32> {
+        let wanted = self.enabled && (self.mode == Mode::Hyperlapse || self.hyperlapse_beside);
+        wanted.then_some(self.hyperlapse_cycle)
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             enabled: true,
-            mode: Mode::LayerMacro,
+            mode: Mode::Auto,
             camera: String::new(),
             stream_delay_compensation: 0.05,
             gcode_verbose: false,
-            parkhead: false,
+            parkhead: true,
             parkpos: ParkPosition::BackLeft,
             park_custom_pos_x: 10.0,
             park_custom_pos_y: 10.0,
             park_custom_pos_dz: 0.0,
-            park_travel_speed: 100,
+            park_travel_speed: 200,
             park_retract_speed: 15,
             park_extrude_speed: 15,
             park_retract_distance: 1.0,
@@ -215,6 +299,19 @@ impl Default for Settings {
             ffmpeg_binary_path: "ffmpeg".to_owned(),
             wget_skip_cert_check: false,
             session_path: String::new(),
+            park: String::new(),
+            placement: "retracted_travel".to_owned(),
+            park_travel_accel: 0,
+            clearance: 40.0,
+            every_layers: 1,
+            height_increment: 1.0,
+            hyperlapse_beside: false,
+            snapshot_gcode: String::new(),
+            cameras: String::new(),
+            hold_camera: String::new(),
+            camera_options: String::new(),
+            camera_gone_after: 3,
+            annotate_files: false,
             profiles: String::new(),
         }
     }

@@ -89,7 +89,7 @@ const NAMES: &[(&str, Slicer)] = &[
 
 /// How much of a file's head and tail is read. PrusaSlicer's block has some 20 kB, thumbnails before the first layer up
 /// to some 100 kB.
-const END_BYTES: u64 = 256 * 1024;
+pub const END_BYTES: u64 = 256 * 1024;
 
 /// Most extruders whose lengths are kept.
 const MOST_EXTRUDERS: usize = 64;

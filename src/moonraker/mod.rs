@@ -12,6 +12,7 @@ mod backoff;
 mod endpoint;
 mod error;
 mod link;
+mod motion;
 mod transport;
 mod wire;
 
@@ -20,3 +21,4 @@ pub use backoff::Backoff;
 pub use endpoint::{BadEndpoint, Endpoint};
 pub use error::LinkError;
 pub use link::{Body, Inbox, Incoming, Link, REQUEST_TIMEOUT, ReplyTo, Ticket};
+pub use motion::{MotionFeed, Stretch, klipper_endpoint};

@@ -4,11 +4,17 @@
 //! views; a field that is missing or of an unexpected type reads as absent, because forks of Klipper differ.
 
 mod print_clock;
+mod trajectory;
+mod travel;
+
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 pub use print_clock::PrintClock;
+pub use trajectory::{Passing, Trajectory};
+pub use travel::Travel;
 
 use crate::clock::MonoTime;
 
@@ -64,6 +70,21 @@ pub struct Temperature {
     pub target: f64,
 }
 
+/// What the printer's motion is limited to now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Speeds {
+    /// Fastest move, mm/s.
+    pub velocity: f64,
+    /// Acceleration, mm/s².
+    pub accel: f64,
+    /// Fastest move of z, mm/s.
+    pub z_velocity: f64,
+    /// Acceleration of z, mm/s².
+    pub z_accel: f64,
+    /// Speed through a right-angled corner, mm/s.
+    pub square_corner_velocity: f64,
+}
+
 /// Everything known about the printer.
 #[derive(Clone, Debug, Default)]
 pub struct Printer {
@@ -88,6 +109,8 @@ impl Printer {
             ("exclude_object", Json::Null),
             ("extruder", json!(["temperature", "target", "can_extrude"])),
             ("heater_bed", json!(["temperature", "target"])),
+            ("firmware_retraction", json!(["retract_length", "unretract_extra_length"])),
+            ("configfile", json!(["settings"])),
             (FRAME_MACRO, Json::Null),
         ] {
             objects.insert(name.to_owned(), fields);
@@ -156,6 +179,100 @@ impl Printer {
         Some(Temperature { actual, target: self.number(heater, "target").unwrap_or_default() })
     }
 
+    /// Whether somebody has paused the print.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        let paused = self.field("pause_resume", "is_paused").and_then(Json::as_bool);
+        paused == Some(true) || self.print_stats().state == PrintState::Paused
+    }
+
+    /// Where the file that is printed lies on Klipper's host, and its size, bytes.
+    #[must_use]
+    pub fn print_path(&self) -> Option<(PathBuf, u64)> {
+        let path = self.field("virtual_sdcard", "file_path").and_then(Json::as_str)?;
+        Some((
+            PathBuf::from(path),
+            self.field("virtual_sdcard", "file_size").and_then(Json::as_u64).unwrap_or_default(),
+        ))
+    }
+
+    /// How much of the file Klipper has read, bytes. The head is a second or two behind.
+    #[must_use]
+    pub fn file_position(&self) -> Option<u64> {
+        self.field("virtual_sdcard", "file_position").and_then(Json::as_u64)
+    }
+
+    /// Print time up to which Klipper has timed the moves that it has read, s; its look-ahead holds a few more.
+    #[must_use]
+    pub fn timed_until(&self) -> Option<f64> {
+        self.number("toolhead", "print_time")
+    }
+
+    /// Where the head was last sent by G-code, mm, bed mesh and the like left out, and the filament's position, mm.
+    #[must_use]
+    pub fn commanded(&self) -> Option<[f64; 4]> {
+        self.numbers("gcode_move", "position")
+    }
+
+    /// The offset by SET_GCODE_OFFSET, mm.
+    #[must_use]
+    pub fn gcode_offset(&self) -> Option<[f64; 4]> {
+        self.numbers("gcode_move", "homing_origin")
+    }
+
+    /// The least and the greatest x, y, z that the head can reach, mm; `None` before Klipper has told.
+    #[must_use]
+    pub fn axis_limits(&self) -> Option<([f64; 3], [f64; 3])> {
+        Some((self.numbers("toolhead", "axis_minimum")?, self.numbers("toolhead", "axis_maximum")?))
+    }
+
+    /// Whether the bed is a circle within the limits of x and y.
+    #[must_use]
+    pub fn has_round_bed(&self) -> bool {
+        let kinematics = self.config("printer", "kinematics").and_then(Json::as_str);
+        matches!(kinematics, Some("delta" | "rotary_delta" | "polar"))
+    }
+
+    /// How fast it can move; `None` before Klipper has told.
+    #[must_use]
+    pub fn speeds(&self) -> Option<Speeds> {
+        let config = |key: &str| self.config("printer", key).and_then(Json::as_f64);
+        let toolhead = |key: &str| self.number("toolhead", key).or_else(|| config(key));
+        let (velocity, accel) = (toolhead("max_velocity")?, toolhead("max_accel")?);
+        Some(Speeds {
+            velocity,
+            accel,
+            // Klipper's own defaults.
+            z_velocity: config("max_z_velocity").unwrap_or(velocity),
+            z_accel: config("max_z_accel").unwrap_or(accel),
+            square_corner_velocity: toolhead("square_corner_velocity").unwrap_or(5.0),
+        })
+    }
+
+    /// `retract_length` and `unretract_extra_length` of `[firmware_retraction]`, mm, where it is configured.
+    #[must_use]
+    pub fn firmware_retraction(&self) -> Option<(f64, f64)> {
+        let number = |field| self.number("firmware_retraction", field);
+        Some((number("retract_length")?, number("unretract_extra_length").unwrap_or_default()))
+    }
+
+    /// What does not change from print to print: limits and speeds as configured, firmware retraction; in the form in which
+    /// [`Self::reset`] takes it. `None` before Klipper has told.
+    #[must_use]
+    pub fn outline(&self) -> Option<Map<String, Json>> {
+        let (low, high) = self.axis_limits()?;
+        let mut outline = Map::new();
+        outline.insert("toolhead".to_owned(), json!({"axis_minimum": low, "axis_maximum": high}));
+        let config = self.field("configfile", "settings").and_then(|settings| settings.get("printer"));
+        if let Some(config) = config {
+            outline.insert("configfile".to_owned(), json!({"settings": {"printer": config}}));
+        }
+        if let Some(retraction) = self.objects.get("firmware_retraction") {
+            outline.insert("firmware_retraction".to_owned(), retraction.clone());
+        }
+        Some(outline)
+    }
+
     /// Whether our macros are included in `printer.cfg`.
     #[must_use]
     pub fn has_frame_macro(&self) -> bool {
@@ -170,6 +287,17 @@ impl Printer {
 
     fn field(&self, object: &str, field: &str) -> Option<&Json> {
         self.objects.get(object)?.get(field)
+    }
+
+    /// An option of printer.cfg with Klipper's defaults, as Klipper read it.
+    fn config(&self, section: &str, option: &str) -> Option<&Json> {
+        self.field("configfile", "settings")?.get(section)?.get(option)
+    }
+
+    fn numbers<const N: usize>(&self, object: &str, field: &str) -> Option<[f64; N]> {
+        let list = self.field(object, field)?.as_array()?;
+        let numbers: Vec<f64> = list.iter().take(N).filter_map(Json::as_f64).collect();
+        numbers.try_into().ok()
     }
 
     fn number(&self, object: &str, field: &str) -> Option<f64> {
@@ -208,6 +336,49 @@ mod tests {
         assert_eq!(printer.temperature("extruder"), Some(Temperature { actual: 21.5, target: 0.0 }));
         assert_eq!(printer.clock().at(12.0), Some(at(32.0)));
         assert!(!printer.has_frame_macro());
+    }
+
+    #[test]
+    fn limits_and_speeds_are_as_klipper_tells_them() {
+        let mut printer = Printer::default();
+        assert_eq!((printer.axis_limits(), printer.speeds()), (None, None));
+        let full = json!({
+            "toolhead": {"axis_minimum": [-5.0, 0.0, -2.0, 0.0], "axis_maximum": [235.0, 220.0, 250.0, 0.0],
+                         "max_velocity": 250.0, "max_accel": 4000.0, "square_corner_velocity": 8.0},
+            "configfile": {"settings": {"printer": {"kinematics": "corexy", "max_z_velocity": 12.0}}},
+            "firmware_retraction": {"retract_length": 0.6},
+            "virtual_sdcard": {"file_path": "/g/a.gcode", "file_size": 77, "file_position": 5},
+        });
+        printer.reset(map(full), at(1.0));
+        assert_eq!(printer.axis_limits(), Some(([-5.0, 0.0, -2.0], [235.0, 220.0, 250.0])));
+        let speeds =
+            Speeds { velocity: 250.0, accel: 4000.0, z_velocity: 12.0, z_accel: 4000.0, square_corner_velocity: 8.0 };
+        assert_eq!(printer.speeds(), Some(speeds));
+        assert!(!printer.has_round_bed());
+        assert_eq!(printer.firmware_retraction(), Some((0.6, 0.0)));
+        assert_eq!((printer.print_path(), printer.file_position()), (Some(("/g/a.gcode".into(), 77)), Some(5)));
+    }
+
+    #[test]
+    fn an_outline_has_what_stays_and_nothing_of_a_print() {
+        let mut printer = Printer::default();
+        assert_eq!(printer.outline(), None);
+        let full = json!({
+            "toolhead": {"axis_minimum": [0.0, 0.0, -2.0, 0.0], "axis_maximum": [9.0, 8.0, 7.0, 0.0],
+                         "max_velocity": 250.0, "max_accel": 800.0, "position": [1.0, 2.0, 3.0, 4.0]},
+            "configfile": {"settings": {"printer": {"kinematics": "delta", "max_velocity": 300.0, "max_accel": 5000.0},
+                                        "extruder": {}}},
+            "firmware_retraction": {"retract_length": 0.6},
+            "print_stats": {"state": "printing"},
+        });
+        printer.reset(map(full), at(1.0));
+        let mut again = Printer::default();
+        again.reset(printer.outline().unwrap(), at(2.0));
+        assert_eq!((again.axis_limits(), again.has_round_bed()), (printer.axis_limits(), true));
+        assert_eq!(again.firmware_retraction(), Some((0.6, 0.0)));
+        // The print has slowed the printer down; the next one may not.
+        assert_eq!(again.speeds().map(|speeds| speeds.accel), Some(5000.0));
+        assert_eq!(again.print_stats(), PrintStats::default());
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct FilmRequest {
     pub hero: Option<PathBuf>,
     /// The folder of the films (Moonraker's root `timelapse`); created when needed.
     pub output_dir: PathBuf,
+    /// Goes into the film's name, behind the others: the camera, where it is not the main one.
+    pub suffix: String,
     /// The time in the film's name, as moonraker-timelapse: now, local.
     pub made_at: Zoned,
     /// What it shall look like.

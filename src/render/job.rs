@@ -57,6 +57,7 @@ pub(super) struct Job<'a, F> {
     pub(super) reels: Vec<SurveyedReel>,
     pub(super) warnings: Vec<String>,
     hero: Option<PathBuf>,
+    suffix: String,
     tools: Tools,
     program: PathBuf,
     prefix: Vec<OsString>,
@@ -71,7 +72,7 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
         on_progress: F,
         cancel: &'a CancellationToken,
     ) -> Result<Self, RenderError> {
-        let FilmRequest { mut reels, print, hero, output_dir, made_at, profile, tools } = request;
+        let FilmRequest { mut reels, print, hero, output_dir, suffix, made_at, profile, tools } = request;
         // ffmpeg reads names in a list as relative to the list.
         let output_dir = absolute(output_dir);
         let hero = hero.map(absolute);
@@ -86,16 +87,16 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
             return Err(RenderError::NoSuchFile { what: "watermark", path: watermark.clone() });
         }
         let chosen = choose(&profile, reels, &mut warnings)?;
-        let (token, folder, turn) = (cancel.clone(), output_dir.clone(), profile.turn);
+        let (token, folder, asked) = (cancel.clone(), output_dir.clone(), profile.clone());
         let look = move || {
             fs::create_dir_all(&folder).map_err(|error| RenderError::io("create", &folder, error))?;
             let mut surveyed = Vec::new();
             for (i, reel) in chosen.into_iter().enumerate() {
-                let Reel { camera, frames, turn: own } = reel;
+                let Reel { number, camera, frames, view } = reel;
                 match survey(&frames, &token) {
                     Ok(survey) => {
-                        let turn = if i == 0 { turn } else { own };
-                        let source = Source { width: survey.width, height: survey.height, turn };
+                        let (part, turn) = (view.crop, asked.turn_of(number, &view));
+                        let source = Source { width: survey.width, height: survey.height, part, turn };
                         surveyed.push(SurveyedReel { survey, source, camera });
                     }
                     Err(error) if i == 0 || matches!(error, RenderError::Cancelled) => return Err(error),
@@ -125,6 +126,7 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
             reels,
             warnings,
             hero,
+            suffix,
             tools,
             program,
             prefix,
@@ -314,17 +316,22 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
 
     /// The film's name without its ending.
     pub(super) fn stem(&self) -> Result<String, RenderError> {
-        if let Some(template) = &self.profile.file_name {
-            return Ok(names::of_template(template, &self.facts()));
+        let mut stem = match &self.profile.file_name {
+            Some(template) => names::of_template(template, &self.facts()),
+            None => names::stem(&self.print.file, &self.made_at, &self.profile.time_format)?,
+        };
+        let name = Some(self.profile.name.as_str()).filter(|&name| name != DEFAULT && self.profile.file_name.is_none());
+        for part in [self.suffix.as_str()].into_iter().chain(name).filter(|part| !part.is_empty()) {
+            stem.push('_');
+            stem.push_str(&names::plain(part));
         }
-        let stem = names::stem(&self.print.file, &self.made_at, &self.profile.time_format)?;
-        Ok(if self.profile.name == DEFAULT { stem } else { format!("{stem}_{}", self.profile.name) })
+        Ok(stem)
     }
 
     /// The camera's frames as they come, so that a picture of one is a copy of its file.
     fn shows_frames_unchanged(&self) -> bool {
-        let Profile { turn, picture, watermark, extra, effects, preview_width, .. } = &self.profile;
-        turn.is_none()
+        let Profile { picture, watermark, extra, effects, preview_width, .. } = &self.profile;
+        self.reels.iter().all(|reel| reel.source.turn.is_none() && reel.source.part.is_none())
             && *picture == Picture::default()
             && watermark.is_none()
             && extra.filters.is_empty()

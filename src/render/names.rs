@@ -52,7 +52,7 @@ fn cut(text: &mut String, bytes: usize) {
 }
 
 /// Without what no file name may hold.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c == '/' || c.is_control() { '-' } else { c }).collect()
 }
 

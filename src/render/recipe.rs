@@ -8,6 +8,7 @@ use super::Fps;
 use super::escape::filter_value;
 use super::profile::{Codec, Effects, EncoderArgs, Format, Geometry, Profile, Stream, Turn, Watermark};
 use super::timing::Timeline;
+use crate::session::{Crop as Part, View};
 
 /// How much of the film a filter must see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,12 +29,14 @@ pub(super) struct Stage {
 }
 
 /// Where the pictures come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Source {
     /// Of most frames, even.
     pub(super) width: u32,
     /// Of most frames, even.
     pub(super) height: u32,
+    /// The part of them that is shown.
+    pub(super) part: Option<Part>,
     pub(super) turn: Turn,
 }
 
@@ -62,7 +65,7 @@ impl Chain {
     /// The chain for the frames of `sources`, of which the profile takes as many as it shows.
     pub(super) fn new(profile: &Profile, sources: &[Source], cut: &Cut<'_>) -> Self {
         let turned: Vec<Geometry> =
-            sources.iter().map(|source| source.turn.geometry(source.width, source.height)).collect();
+            sources.iter().map(|source| source.turn.geometry(source.part, source.width, source.height)).collect();
         let sizes: Vec<(u32, u32)> = turned.iter().map(|picture| (picture.width, picture.height)).collect();
         let mut stages = Vec::new();
         let mut add = |filter: String, sees| stages.push(Stage { filter, sees });
@@ -191,9 +194,10 @@ impl PieceRecipe {
 
 /// How the film of a profile can be made from pieces; or why it cannot, and is rendered as a whole when the print has ended.
 ///
-/// `width` and `height` are those of the frames. Repeated frames ([`super::Timing`]) are frames of pieces like others.
-pub fn pieces(profile: &Profile, width: u32, height: u32) -> Result<PieceRecipe, &'static str> {
-    let source = Source { width, height, turn: profile.turn };
+/// `width` and `height` are those of the main reel's frames, `view` is that of the reel. Repeated frames ([`super::Timing`]) are
+/// frames of pieces like others.
+pub fn pieces(profile: &Profile, view: &View, width: u32, height: u32) -> Result<PieceRecipe, &'static str> {
+    let source = Source { width, height, part: view.crop, turn: profile.turn_of(0, view) };
     let chain = Chain::new(profile, &[source], &Cut::default());
     let Effects { fade_in, fade_out, .. } = profile.effects;
     if chain.stages.iter().any(|stage| stage.sees > Sees::Frame) || fade_in > 0.0 || fade_out > 0.0 {
@@ -238,12 +242,12 @@ mod tests {
     }
 
     fn source() -> Source {
-        Source { width: 64, height: 48, turn: Turn::default() }
+        Source { width: 64, height: 48, part: None, turn: Turn::default() }
     }
 
     #[test]
     fn the_default_film_is_made_of_pieces() {
-        let pieces = pieces(&default_film(), 1280, 720).unwrap();
+        let pieces = pieces(&default_film(), &View::default(), 1280, 720).unwrap();
         let finish = pieces.finish(Fps::parse("12.5").unwrap());
         let shown = [pieces.filters, pieces.encoder, finish].map(|words| words.join(" ")).join("\n");
         insta::assert_snapshot!(shown, @r#"
@@ -258,7 +262,7 @@ mod tests {
         let refused = |change: fn(&mut Profile)| {
             let mut profile = default_film();
             change(&mut profile);
-            pieces(&profile, 1280, 720).is_err()
+            pieces(&profile, &View::default(), 1280, 720).is_err()
         };
         assert!(!refused(|_| {}));
         assert!(!refused(|p| p.format = Format::Mkv));

@@ -1,37 +1,50 @@
 //! The frames of one camera, and which of them belong to which frame of another.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 
-use super::profile::Turn;
-use crate::session::Frame;
+use crate::session::{Frame, View};
 
 /// What one camera filmed.
 #[derive(Clone, Debug, Default)]
 pub struct Reel {
-    /// Its name, for file names and overlays.
+    /// Its number in the session; 0 is the main one.
+    pub number: u32,
+    /// The camera's name, for file names and overlays.
     pub camera: Option<String>,
     /// In order.
     pub frames: Vec<Frame>,
-    /// How the camera hangs. That of a film's first reel comes from the film's profile.
-    pub turn: Turn,
+    /// How its pictures are shown.
+    pub view: View,
 }
 
-/// For each of `leading`, the index of the frame of `other` that was taken next to it; by order where times are unknown.
+/// For each of `leading`, the index of the frame of `other` that shows the same moment, or the next one to it: by shots
+/// where both count the same ones, else by time, else by order.
 pub(super) fn pair(leading: &[Frame], other: &[Frame]) -> Vec<usize> {
     let Some(last) = other.len().checked_sub(1) else { return Vec::new() };
-    let timed = |frames: &[Frame]| frames.iter().all(|frame| frame.meta.at != Timestamp::default());
-    if !timed(leading) || !timed(other) {
-        return (0..leading.len()).map(|index| index.min(last)).collect();
+    let shots: HashSet<u32> = leading.iter().map(|frame| frame.shot).collect();
+    if other.iter().any(|frame| frame.shot > 0 && shots.contains(&frame.shot)) {
+        return nearest(leading, other, |a, b| i64::from(a.shot.abs_diff(b.shot)));
     }
+    let timed = |frames: &[Frame]| frames.iter().all(|frame| frame.meta.at != Timestamp::default());
+    if timed(leading) && timed(other) {
+        let apart = |a: &Frame, b: &Frame| a.meta.at.as_millisecond().abs_diff(b.meta.at.as_millisecond());
+        return nearest(leading, other, |a, b| i64::try_from(apart(a, b)).unwrap_or(i64::MAX));
+    }
+    (0..leading.len()).map(|index| index.min(last)).collect()
+}
+
+/// Both are in order, so the search never goes back.
+fn nearest(leading: &[Frame], other: &[Frame], distance: impl Fn(&Frame, &Frame) -> i64) -> Vec<usize> {
     let mut at = 0;
-    let nearest = leading.iter().map(|frame| {
-        let distance = |index: usize| other[index].meta.at.duration_since(frame.meta.at).abs();
-        while at < last && distance(at + 1) < distance(at) {
+    let next = |frame: &Frame| {
+        while other.get(at + 1).is_some_and(|next| distance(frame, next) < distance(frame, &other[at])) {
             at += 1;
         }
         at
-    });
-    nearest.collect()
+    };
+    leading.iter().map(next).collect()
 }
 
 #[cfg(test)]
@@ -39,9 +52,11 @@ mod tests {
     use super::*;
     use crate::session::FrameMeta;
 
-    fn frames(seconds: &[i64]) -> Vec<Frame> {
-        let frame = |(i, &second): (usize, &i64)| Frame {
+    fn frames(seconds: &[i64], shots: &[u32]) -> Vec<Frame> {
+        let frame = |(i, (&second, &shot)): (usize, (&i64, &u32))| Frame {
+            reel: 0,
             number: i as u32 + 1,
+            shot,
             path: format!("{i}.jpg").into(),
             width: 64,
             height: 48,
@@ -49,18 +64,24 @@ mod tests {
             adopted: false,
             meta: FrameMeta { at: Timestamp::from_second(second).unwrap(), ..FrameMeta::default() },
         };
-        seconds.iter().enumerate().map(frame).collect()
+        seconds.iter().zip(shots).enumerate().map(frame).collect()
     }
 
     #[test]
-    fn frames_are_paired_by_the_time_they_were_taken() {
-        let other = frames(&[101, 109, 131]);
-        assert_eq!(pair(&frames(&[100, 110, 120, 130, 140]), &other), [0, 1, 1, 2, 2]);
+    fn frames_of_the_same_shot_belong_together_and_gaps_show_the_one_before() {
+        let leading = frames(&[0; 5], &[1, 2, 3, 4, 6]);
+        assert_eq!(pair(&leading, &frames(&[0; 3], &[1, 4, 6])), [0, 0, 1, 1, 2]);
+    }
+
+    #[test]
+    fn without_common_shots_the_time_decides() {
+        let leading = frames(&[100, 110, 120, 130, 140], &[1, 2, 3, 4, 5]);
+        assert_eq!(pair(&leading, &frames(&[101, 109, 131], &[11, 12, 13])), [0, 1, 1, 2, 2]);
     }
 
     #[test]
     fn without_times_they_are_paired_by_order() {
-        assert_eq!(pair(&frames(&[0, 0, 0, 0]), &frames(&[5, 6, 7])), [0, 1, 2, 2]);
-        assert_eq!(pair(&frames(&[1, 2]), &[]), [0; 0]);
+        assert_eq!(pair(&frames(&[0; 4], &[0; 4]), &frames(&[5, 6, 7], &[0; 3])), [0, 1, 2, 2]);
+        assert_eq!(pair(&frames(&[1, 2], &[1, 2]), &[]), [0; 0]);
     }
 }

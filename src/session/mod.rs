@@ -3,10 +3,16 @@
 //! # On disk
 //!
 //! ```text
-//! <store>/journal.db                        sessions, frames, misses, films
+//! <store>/journal.db                        sessions, reels, frames, misses, films, calibrations
 //! <store>/owner.lock                        held by the agent while it runs
-//! <store>/<session>/frames/000001.jpg       JPEG bytes as the camera sent them
+//! <store>/<session>/frames/000001.jpg       JPEG bytes as the main camera sent them (reel 0)
+//! <store>/<session>/frames-1/000001.jpg     those of reel 1
 //! ```
+//!
+//! # Reels
+//!
+//! A session has a reel for each camera and track (frames by layer, frames by time). Reel 0 is the main one, and all that
+//! most callers need. Frames of several reels that show the same moment have the same shot number.
 //!
 //! # Order of a commit
 //!
@@ -27,6 +33,7 @@ mod journal;
 mod model;
 mod publish;
 mod recover;
+mod reel;
 mod store;
 
 pub use crate::camera::{JpegFlaw, JpegInfo};
@@ -35,4 +42,5 @@ pub use id::SessionId;
 pub use model::{FilmRecord, Frame, FrameMeta, Miss, NewSession, Outcome, Session, SessionSummary};
 pub use publish::{FRAMES_KEPT, Publisher};
 pub use recover::Recovery;
+pub use reel::{Crop, HYPERLAPSE, LAYERS, NewReel, Reel, ReelSummary, View};
 pub use store::Store;

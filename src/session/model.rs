@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::SessionId;
+use super::{NewReel, ReelSummary, SessionId};
 
 /// How a print stands or ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -54,10 +54,12 @@ pub struct NewSession {
     pub job_id: Option<String>,
     /// When the print started.
     pub started_at: Timestamp,
-    /// Name of the camera.
+    /// Name of the main camera.
     pub camera: Option<String>,
     /// The settings that were in force.
     pub settings: serde_json::Value,
+    /// Its reels, the main one first; without any, `camera` makes the one.
+    pub reels: Vec<NewReel>,
 }
 
 /// One print's session.
@@ -75,7 +77,7 @@ pub struct Session {
     pub ended_at: Option<Timestamp>,
     /// How it stands or ended.
     pub outcome: Outcome,
-    /// Name of the camera.
+    /// Name of the main camera.
     pub camera: Option<String>,
     /// The settings that were in force at the start.
     pub settings: serde_json::Value,
@@ -115,8 +117,13 @@ pub struct FrameMeta {
 /// One stored frame.
 #[derive(Clone, Debug, Serialize)]
 pub struct Frame {
-    /// Contiguous within the session, from 1.
+    /// The reel it belongs to.
+    pub reel: u32,
+    /// Contiguous within the reel, from 1.
     pub number: u32,
+    /// Frames of several reels with the same shot show the same moment. Rises within a reel, with gaps where frames were
+    /// missed. What was found after a crash has the one that it most likely had.
+    pub shot: u32,
     /// Its file.
     #[serde(skip)]
     pub path: PathBuf,
@@ -134,8 +141,12 @@ pub struct Frame {
 }
 
 /// A frame that was wanted and not got.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Miss {
+    /// In which reel.
+    pub reel: u32,
+    /// The moment, shared by the reels, where one was counted.
+    pub shot: Option<u32>,
     /// When.
     pub at: Timestamp,
     /// Layer, when known.
@@ -165,14 +176,16 @@ pub struct SessionSummary {
     /// The session.
     #[serde(flatten)]
     pub session: Session,
-    /// Frames that are there.
+    /// Frames of the main reel that are there.
     pub frames: u32,
-    /// Frames whose file vanished after it was stored.
+    /// Frames of the main reel whose file vanished after it was stored.
     pub lost: u32,
-    /// Frames that were wanted and not got.
+    /// Frames of the main reel that were wanted and not got.
     pub misses: u32,
-    /// Size of all frames that are there.
+    /// Size of all frames of all reels that are there.
     pub bytes: u64,
-    /// Films made from it, oldest first.
+    /// Films made from it, oldest first, of whatever reels.
     pub films: Vec<FilmRecord>,
+    /// Each reel with its counts, the main one first.
+    pub reels: Vec<ReelSummary>,
 }

@@ -8,6 +8,7 @@
 //! | frame file without row, below the last row | renumbered to the end and adopted, when whole | the same; only a journal that lost rows leaves it |
 //! | row without file | kept, marked lost | somebody removed the file; the number is not used again; a file that comes back is found |
 //! | session folder without row, with frames | a session, interrupted | the journal was lost |
+//! | folder of a reel without row | a reel of an unknown camera | the same |
 //! | session folder without row, without frames | removed | killed while a session was being started |
 //! | `.deleted-*` folder | deletion finished | deleting begins with that name |
 //! | damaged journal | set aside, a new one is made from the folders | the frames matter more |
@@ -24,7 +25,7 @@ use jiff::Timestamp;
 
 use super::journal::Journal;
 use super::store::DELETED;
-use super::{Frame, FrameMeta, JpegInfo, Outcome, Session, SessionId, StoreError, disk};
+use super::{Frame, FrameMeta, JpegInfo, NewReel, Outcome, Reel, Session, SessionId, StoreError, disk};
 
 /// What was put right when the store was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,9 +42,21 @@ pub struct Recovery {
     pub journal_rebuilt: bool,
 }
 
-/// `<store>/<session>/frames`.
-pub(super) fn frames_dir(store: &Path, id: &SessionId) -> PathBuf {
-    store.join(id.as_str()).join("frames")
+/// The main reel's folder, and the beginning of the others'.
+const FRAMES: &str = "frames";
+
+/// `<store>/<session>/frames`, and `frames-1` and so on for the other reels.
+pub(super) fn frames_dir(store: &Path, id: &SessionId, reel: u32) -> PathBuf {
+    let name = if reel == 0 { FRAMES.to_owned() } else { format!("{FRAMES}-{reel}") };
+    store.join(id.as_str()).join(name)
+}
+
+/// The reel whose folder has this name.
+fn reel_of(name: &str) -> Option<u32> {
+    match name.strip_prefix(FRAMES)? {
+        "" => Some(0),
+        rest => rest.strip_prefix('-')?.parse().ok().filter(|number| format!("-{number}") == *rest && *number > 0),
+    }
 }
 
 /// `000001.jpg`.
@@ -105,16 +118,25 @@ pub(super) fn reconcile(dir: &Path, journal: &Journal) -> Result<Recovery, Store
     // Their names begin with their time, so sessions get back the order in which they were made.
     folders.sort_unstable();
     for id in folders {
-        if journal.session(&id)?.is_none() && !rebuild_session(dir, journal, &id, &mut done)? {
+        let unknown = journal.session(&id)?.is_none();
+        if unknown && !rebuild_session(dir, journal, &id, &mut done)? {
             continue;
         }
-        reconcile_frames(dir, journal, &id, &mut done)?;
+        for number in missing_reels(dir, journal, &id)? {
+            journal.insert_reel(&id, &Reel { number, of: NewReel::default() })?;
+        }
+        for reel in journal.reels(&id)? {
+            reconcile_frames(dir, journal, &id, &reel, unknown, &mut done)?;
+        }
     }
     for session in journal.sessions()? {
-        if !frames_dir(dir, &session.id).is_dir() {
-            mark_lost(journal, &session.id, &BTreeMap::new(), &mut done)?;
-            if session.outcome == Outcome::Printing {
-                disk::create_folder(&frames_dir(dir, &session.id))?;
+        for reel in journal.reels(&session.id)? {
+            let folder = frames_dir(dir, &session.id, reel.number);
+            if !folder.is_dir() {
+                mark_lost(journal, &session.id, reel.number, &BTreeMap::new(), &mut done)?;
+                if session.outcome == Outcome::Printing {
+                    disk::create_folder(&folder)?;
+                }
             }
         }
     }
@@ -132,48 +154,82 @@ pub(super) fn finish_deletion(journal: &Journal, id: &SessionId, doomed: &Path) 
 
 /// Gives whether the folder is a session now.
 fn rebuild_session(dir: &Path, journal: &Journal, id: &SessionId, done: &mut Recovery) -> Result<bool, StoreError> {
-    let frames = frames_dir(dir, id);
-    if !frames.is_dir() {
-        // Killed before its first folder: only an empty folder can be removed.
-        let _not_empty = fs::remove_dir(dir.join(id.as_str()));
-        return Ok(false);
+    let folder = dir.join(id.as_str());
+    let reels = reel_folders(&folder)?;
+    let mut times = Vec::new();
+    for frames in reels.values() {
+        times.extend(frame_files(frames)?.values().map(|path| modified(path)));
     }
-    let files = frame_files(&frames)?;
-    if files.is_empty() {
-        let _not_empty = fs::remove_dir(&frames).and_then(|()| fs::remove_dir(dir.join(id.as_str())));
+    let (Some(started_at), ended_at) = (times.iter().min().copied(), times.iter().max().copied()) else {
+        // Killed before its first frame: only empty folders can be removed.
+        for frames in reels.values() {
+            let _not_empty = fs::remove_dir(frames);
+        }
+        let _not_empty = fs::remove_dir(folder);
         return Ok(false);
-    }
-    let times: Vec<Timestamp> = files.values().map(|path| modified(path)).collect();
-    let started_at = times.iter().min().copied().unwrap_or_default();
-    journal.insert_session(&Session {
+    };
+    let session = Session {
         id: id.clone(),
         print_file: String::new(),
         job_id: None,
         started_at,
-        ended_at: times.iter().max().copied(),
+        ended_at,
         outcome: Outcome::Interrupted,
         camera: None,
         settings: serde_json::Value::Null,
-    })?;
+    };
+    journal.insert_session(&session, &[Reel { number: 0, of: NewReel::default() }])?;
     done.sessions += 1;
     Ok(true)
 }
 
-fn reconcile_frames(dir: &Path, journal: &Journal, id: &SessionId, done: &mut Recovery) -> Result<(), StoreError> {
-    let folder = frames_dir(dir, id);
+/// The folders of frames of a session, by reel.
+fn reel_folders(session: &Path) -> Result<BTreeMap<u32, PathBuf>, StoreError> {
+    let folders = list(session)?.into_iter().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    Ok(folders.filter_map(|entry| Some((reel_of(entry.file_name().to_str()?)?, entry.path()))).collect())
+}
+
+/// Reels that have frames and no row.
+fn missing_reels(dir: &Path, journal: &Journal, id: &SessionId) -> Result<Vec<u32>, StoreError> {
+    let known: Vec<u32> = journal.reels(id)?.iter().map(|reel| reel.number).collect();
+    let mut missing = Vec::new();
+    for (number, folder) in reel_folders(&dir.join(id.as_str()))? {
+        if !known.contains(&number) && !frame_files(&folder)?.is_empty() {
+            missing.push(number);
+        }
+    }
+    Ok(missing)
+}
+
+fn reconcile_frames(
+    dir: &Path,
+    journal: &Journal,
+    id: &SessionId,
+    reel: &Reel,
+    rebuilt: bool,
+    done: &mut Recovery,
+) -> Result<(), StoreError> {
+    let folder = frames_dir(dir, id, reel.number);
     if !folder.is_dir() {
         return Ok(());
     }
     remove_temporary_files(&folder, done)?;
     let mut files = frame_files(&folder)?;
-    mark_lost(journal, id, &files, done)?;
-    for (number, _) in journal.numbers(id)? {
+    mark_lost(journal, id, reel.number, &files, done)?;
+    for (number, _) in journal.numbers(id, reel.number)? {
         files.remove(&number);
     }
     // Those beyond the last row first, in order: a new number is then never that of a file still waiting.
-    let beyond = files.split_off(&(journal.last_number(id)? + 1));
+    let beyond = files.split_off(&(journal.last_number(id, reel.number)? + 1));
     for path in beyond.values().chain(files.values()) {
-        adopt(journal, id, &folder, path, done)?;
+        let shot =
+            if rebuilt { journal.last_shot(id, Some(reel.number))? + 1 } else { likely_shot(journal, id, reel)? };
+        if let Some(frame) = adopt(journal, id, reel.number, shot, &folder, path)? {
+            tracing::debug!(session = %id, reel = frame.reel, number = frame.number, "frame adopted");
+            done.adopted += 1;
+        } else {
+            done.dropped += 1;
+        }
     }
     Ok(())
 }
@@ -181,43 +237,55 @@ fn reconcile_frames(dir: &Path, journal: &Journal, id: &SessionId, done: &mut Re
 fn mark_lost(
     journal: &Journal,
     id: &SessionId,
+    reel: u32,
     files: &BTreeMap<u32, PathBuf>,
     done: &mut Recovery,
 ) -> Result<(), StoreError> {
-    for (number, was_lost) in journal.numbers(id)? {
+    for (number, was_lost) in journal.numbers(id, reel)? {
         let lost = !files.contains_key(&number);
         if lost != was_lost {
-            journal.set_lost(id, number, lost)?;
+            journal.set_lost(id, reel, number, lost)?;
             done.lost += u32::from(lost);
         }
     }
     Ok(())
 }
 
+/// Gives nothing where the picture was not whole, and was removed.
 fn adopt(
     journal: &Journal,
     id: &SessionId,
+    reel: u32,
+    shot: u32,
     folder: &Path,
     found: &Path,
-    done: &mut Recovery,
-) -> Result<(), StoreError> {
+) -> Result<Option<Frame>, StoreError> {
     let jpeg = fs::read(found).map_err(|error| StoreError::io("read", found, error))?;
     let Ok(JpegInfo { width, height }) = JpegInfo::read(&jpeg) else {
         fs::remove_file(found).map_err(|error| StoreError::io("remove", found, error))?;
-        done.dropped += 1;
-        return Ok(());
+        return Ok(None);
     };
     let meta = FrameMeta { at: modified(found), ..FrameMeta::default() };
-    let number = journal.last_number(id)? + 1;
+    let number = journal.last_number(id, reel)? + 1;
     let path = folder.join(file_name(number));
     if path != found {
         fs::rename(found, &path).map_err(|error| StoreError::io("rename", found, error))?;
     }
     disk::sync_folder(folder)?;
-    let frame = Frame { number, path, width, height, bytes: jpeg.len() as u64, adopted: true, meta };
+    let frame = Frame { reel, number, shot, path, width, height, bytes: jpeg.len() as u64, adopted: true, meta };
     journal.insert_frame(id, &frame)?;
-    done.adopted += 1;
-    Ok(())
+    Ok(Some(frame))
+}
+
+/// The cameras of a track are asked together, so what was in the making at a kill belongs to the latest moment that
+/// another camera has, unless this one has it too.
+fn likely_shot(journal: &Journal, id: &SessionId, reel: &Reel) -> Result<u32, StoreError> {
+    let own = journal.last_shot(id, Some(reel.number))?;
+    let mut latest = own + 1;
+    for other in journal.reels(id)?.iter().filter(|other| other.of.track == reel.of.track) {
+        latest = latest.max(journal.last_shot(id, Some(other.number))?);
+    }
+    Ok(latest)
 }
 
 fn remove_temporary_files(folder: &Path, done: &mut Recovery) -> Result<(), StoreError> {

@@ -9,8 +9,8 @@ use jiff::tz::TimeZone;
 use super::journal::Journal;
 use super::recover::{self, Recovery};
 use super::{
-    FilmRecord, Frame, FrameMeta, JpegInfo, Miss, NewSession, Outcome, Session, SessionId, SessionSummary, StoreError,
-    disk,
+    FilmRecord, Frame, FrameMeta, JpegInfo, Miss, NewReel, NewSession, Outcome, Reel, Session, SessionId,
+    SessionSummary, StoreError, disk,
 };
 
 const JOURNAL: &str = "journal.db";
@@ -86,11 +86,17 @@ impl Store {
             }
             attempt += 1;
         };
-        let NewSession { print_file, job_id, started_at, camera, settings } = new;
+        let NewSession { print_file, job_id, started_at, camera, settings, mut reels } = new;
+        if reels.is_empty() {
+            reels.push(NewReel { camera: camera.clone(), ..NewReel::default() });
+        }
+        let reels: Vec<Reel> = (0..).zip(reels).map(|(number, of)| Reel { number, of }).collect();
         let outcome = Outcome::Printing;
         let session = Session { id, print_file, job_id, started_at, ended_at: None, outcome, camera, settings };
-        disk::create_folder(&self.frames_dir(&session.id))?;
-        self.journal.insert_session(&session)?;
+        for reel in &reels {
+            disk::create_folder(&recover::frames_dir(&self.dir, &session.id, reel.number))?;
+        }
+        self.journal.insert_session(&session, &reels)?;
         tracing::info!(session = %session.id, print_file = session.print_file, "session started");
         Ok(session)
     }
@@ -140,26 +146,76 @@ impl Store {
         Ok(())
     }
 
-    /// Stores one frame. When this returns it, it outlives a kill and a power cut.
+    /// The reel of a camera and a track; makes it where the session has none yet.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSession`] and the errors of disk and journal.
+    pub fn reel(&mut self, id: &SessionId, wanted: &NewReel) -> Result<Reel, StoreError> {
+        self.session(id)?;
+        let reels = self.journal.reels(id)?;
+        if let Some(found) = reels.iter().find(|reel| reel.of.is_same(wanted)) {
+            return Ok(found.clone());
+        }
+        let number = reels.iter().map(|reel| reel.number + 1).max().unwrap_or_default();
+        let reel = Reel { number, of: wanted.clone() };
+        disk::create_folder(&recover::frames_dir(&self.dir, id, number))?;
+        self.journal.insert_reel(id, &reel)?;
+        tracing::info!(session = %id, reel = number, camera = wanted.camera, track = wanted.track, "reel started");
+        Ok(reel)
+    }
+
+    /// The reels of a session, the main one first.
+    ///
+    /// # Errors
+    /// The errors of the journal.
+    pub fn reels(&self, id: &SessionId) -> Result<Vec<Reel>, StoreError> {
+        self.journal.reels(id)
+    }
+
+    /// The shot that the next moment has.
+    ///
+    /// # Errors
+    /// The errors of the journal.
+    pub fn next_shot(&self, id: &SessionId) -> Result<u32, StoreError> {
+        Ok(self.journal.last_shot(id, None)? + 1)
+    }
+
+    /// Stores one frame of the main reel, as a moment of its own; see [`Store::append_to`].
+    ///
+    /// # Errors
+    /// As [`Store::append_to`].
+    pub fn append(&mut self, id: &SessionId, jpeg: &[u8], meta: FrameMeta) -> Result<Frame, StoreError> {
+        let shot = self.next_shot(id)?;
+        self.append_to(id, 0, shot, jpeg, meta)
+    }
+
+    /// Stores one frame of a reel, taken at the moment `shot`. When this returns it, it outlives a kill and a power cut.
     ///
     /// # Errors
     /// [`StoreError::NotAJpeg`] for bytes that are not a whole picture, [`StoreError::Ended`], and the errors of disk
     /// and journal; then nothing is stored and the number is used by the next frame.
-    pub fn append(&mut self, id: &SessionId, jpeg: &[u8], meta: FrameMeta) -> Result<Frame, StoreError> {
+    pub fn append_to(
+        &mut self,
+        id: &SessionId,
+        reel: u32,
+        shot: u32,
+        jpeg: &[u8],
+        meta: FrameMeta,
+    ) -> Result<Frame, StoreError> {
         let JpegInfo { width, height } = JpegInfo::read(jpeg)?;
         if self.session(id)?.outcome != Outcome::Printing {
             return Err(StoreError::Ended { id: id.clone() });
         }
-        let number = self.journal.last_number(id)? + 1;
-        let path = self.frame_path(id, number);
+        let number = self.journal.last_number(id, reel)? + 1;
+        let path = self.frame_path(id, reel, number);
         disk::write_durably(&recover::temp_of(&path), &path, jpeg)?;
         let bytes = jpeg.len() as u64;
-        let frame = Frame { number, path, width, height, bytes, adopted: false, meta };
+        let frame = Frame { reel, number, shot, path, width, height, bytes, adopted: false, meta };
         if let Err(error) = self.journal.insert_frame(id, &frame) {
             disk::remove_quietly(&frame.path);
             return Err(error);
         }
-        tracing::debug!(session = %id, number, bytes, "frame stored");
+        tracing::debug!(session = %id, reel, number, shot, bytes, "frame stored");
         Ok(frame)
     }
 
@@ -174,13 +230,21 @@ impl Store {
         Ok(())
     }
 
-    /// Notes a film made from the session.
+    /// Notes a film made from the main reel.
     ///
     /// # Errors
     /// The errors of the journal.
     pub fn add_film(&mut self, id: &SessionId, film: &FilmRecord) -> Result<(), StoreError> {
+        self.add_film_of(id, Some(0), film)
+    }
+
+    /// Notes a film made from a reel, or from several of them (`None`).
+    ///
+    /// # Errors
+    /// The errors of the journal.
+    pub fn add_film_of(&mut self, id: &SessionId, reel: Option<u32>, film: &FilmRecord) -> Result<(), StoreError> {
         self.session(id)?;
-        self.journal.insert_film(id, film)
+        self.journal.insert_film(id, reel, film)
     }
 
     /// One session.
@@ -226,20 +290,52 @@ impl Store {
         self.journal.summary(self.session(id)?)
     }
 
-    /// The frames of a session that are there, in order.
+    /// The frames of the main reel that are there, in order.
     ///
     /// # Errors
     /// The errors of the journal.
     pub fn frames(&self, id: &SessionId) -> Result<Vec<Frame>, StoreError> {
-        self.journal.frames(id, |number| self.frame_path(id, number))
+        self.frames_of(id, 0)
     }
 
-    /// The frames of a session that were wanted and not got, in order.
+    /// The frames of a reel that are there, in order; none of a reel that is not there.
+    ///
+    /// # Errors
+    /// The errors of the journal.
+    pub fn frames_of(&self, id: &SessionId, reel: u32) -> Result<Vec<Frame>, StoreError> {
+        self.journal.frames(id, reel, |number| self.frame_path(id, reel, number))
+    }
+
+    /// The frames of the main reel that were wanted and not got, in order.
     ///
     /// # Errors
     /// The errors of the journal.
     pub fn misses(&self, id: &SessionId) -> Result<Vec<Miss>, StoreError> {
-        self.journal.misses(id)
+        self.misses_of(id, 0)
+    }
+
+    /// The frames of a reel that were wanted and not got, in order.
+    ///
+    /// # Errors
+    /// The errors of the journal.
+    pub fn misses_of(&self, id: &SessionId, reel: u32) -> Result<Vec<Miss>, StoreError> {
+        self.journal.misses(id, reel)
+    }
+
+    /// Keeps what calibration found out about a camera, in place of what was known.
+    ///
+    /// # Errors
+    /// The errors of the journal.
+    pub fn set_timing(&mut self, camera: &str, at: Timestamp, timing: &serde_json::Value) -> Result<(), StoreError> {
+        self.journal.set_timing(camera, at, &timing.to_string())
+    }
+
+    /// What calibration found out about a camera.
+    ///
+    /// # Errors
+    /// The errors of the journal.
+    pub fn timing(&self, camera: &str) -> Result<Option<serde_json::Value>, StoreError> {
+        Ok(self.journal.timing(camera)?.and_then(|timing| serde_json::from_str(&timing).ok()))
     }
 
     /// Deletes a session: its folder and its rows, nothing else (films made from it stay). A deletion that was cut short
@@ -266,12 +362,8 @@ impl Store {
         self.dir.join(id.as_str())
     }
 
-    fn frames_dir(&self, id: &SessionId) -> PathBuf {
-        recover::frames_dir(&self.dir, id)
-    }
-
-    fn frame_path(&self, id: &SessionId, number: u32) -> PathBuf {
-        self.frames_dir(id).join(recover::file_name(number))
+    fn frame_path(&self, id: &SessionId, reel: u32, number: u32) -> PathBuf {
+        recover::frames_dir(&self.dir, id, reel).join(recover::file_name(number))
     }
 }
 

@@ -105,7 +105,7 @@ no_such_option: 1
         self.assertIn("timelapse", info["components"])
         self.assertEqual([], info["failed_components"])
         for words in (
-            ("mode", "'sometimes'", "one of layermacro, hyperlapse", "'layermacro' instead"),
+            ("mode", "'sometimes'", "one of auto, layermacro, hyperlapse", "'auto' instead"),
             ("enabled", "'perhaps'", "True or False"),
             ("output_framerate", "'0'", "from 1 to"),
             ("park_time", "'nan'", "a number from 0 to"),
@@ -123,7 +123,7 @@ no_such_option: 1
     async def test_the_default_stands_in_for_a_wrong_value(self) -> None:
         async with self.browser() as browser:
             settings = await browser.call("machine.timelapse.get_settings")
-        self.assertEqual("layermacro", settings["mode"])
+        self.assertEqual("auto", settings["mode"])
         self.assertEqual(30, settings["output_framerate"])
         self.assertEqual(12.5, settings["park_custom_pos_x"])
 

@@ -13,16 +13,16 @@ POST = "machine.timelapse.post_settings"
 # The keys, types and defaults that the two user interfaces know.
 KNOWN: Dict[str, Any] = {
     "enabled": True,
-    "mode": "layermacro",
+    "mode": "auto",
     "camera": "",
     "stream_delay_compensation": 0.05,
     "gcode_verbose": False,
-    "parkhead": False,
+    "parkhead": True,
     "parkpos": "back_left",
     "park_custom_pos_x": 10.0,
     "park_custom_pos_y": 10.0,
     "park_custom_pos_dz": 0.0,
-    "park_travel_speed": 100,
+    "park_travel_speed": 200,
     "park_retract_speed": 15,
     "park_extrude_speed": 15,
     "park_retract_distance": 1.0,
@@ -237,6 +237,20 @@ snapshoturl: http://127.0.0.1:9/snapshot
             )
         self.assertEqual(21, item["value"]["targetlength"])
         self.assertNotIn("parkpos", item["value"])
+
+    async def test_a_record_of_moonraker_timelapse_keeps_its_defaults(self) -> None:
+        async with self.browser() as browser:
+            await restore(browser, {"targetlength": 20})
+            settings = await browser.call(GET)
+            self.assertIs(False, settings["parkhead"])
+            self.assertEqual(100, settings["park_travel_speed"])
+            # What is set here makes it our record, and changes nothing else.
+            settings = await browser.call(POST, targetlength=22)
+            self.assertIs(False, settings["parkhead"])
+            settings = await browser.call(POST, parkhead=True)
+            self.assertIs(True, settings["parkhead"])
+            await restore(browser, {"targetlength": 20, "moonlapse": 1})
+            self.assertIs(True, (await browser.call(GET))["parkhead"])
 
     async def test_the_database_cannot_change_them(self) -> None:
         async with self.browser() as browser:

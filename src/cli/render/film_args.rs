@@ -114,6 +114,7 @@ impl FilmArgs {
         let mut profile = Profile::from_words(&profile.name, &words, &profile)?;
         profile.turn.flip_x = self.flip_x.unwrap_or(profile.turn.flip_x);
         profile.turn.flip_y = self.flip_y.unwrap_or(profile.turn.flip_y);
+        profile.turns_itself |= self.flip_x.is_some() || self.flip_y.is_some();
         Ok(profile)
     }
 }

@@ -23,7 +23,9 @@ pub(super) fn reel(folder: &Path) -> Result<Reel, Failure> {
         return Err(Failure::Message(format!("There are no JPEGs in {}", folder.display())));
     }
     let frame = |(i, path): (usize, PathBuf)| Frame {
+        reel: 0,
         number: u32::try_from(i + 1).unwrap_or(u32::MAX),
+        shot: u32::try_from(i + 1).unwrap_or(u32::MAX),
         path,
         // The render reads sizes from the files.
         width: 0,

@@ -83,7 +83,7 @@ impl Render {
         // A worker thread, so that Ctrl-C is seen while this one writes a zip.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let cancel = runtime.block_on(cancelled_by_ctrl_c());
-        let Source { mut store, session, reel, print } = source;
+        let Source { mut store, session, mut reels, print } = source;
         if self.zip {
             let (Some(store), Some(session)) = (store, session) else {
                 return Err("A zip is made of a session, not of a folder".to_owned().into());
@@ -91,9 +91,9 @@ impl Render {
             return zip(&store, session, output_dir, settings.time_format_code, &cancel);
         }
         let profiles = self.film.profiles(&settings, &(&installed).into())?;
-        let mut reels = vec![reel];
         for folder in &self.film.with {
-            reels.push(folder::reel(folder)?);
+            let number = u32::try_from(reels.len()).unwrap_or(u32::MAX);
+            reels.push(Reel { number, ..folder::reel(folder)? });
         }
         let tools = Tools::with_ffmpeg(expand_home(self.ffmpeg.as_deref().unwrap_or(&installed.ffmpeg_binary_path)));
         let several = profiles.len() > 1;
@@ -102,7 +102,8 @@ impl Render {
             let finished_at = made_at.timestamp();
             let (name, hero) = (profile.name.clone(), self.film.hero.clone());
             let (reels, print, output_dir, tools) = (reels.clone(), print.clone(), output_dir.clone(), tools.clone());
-            let request = FilmRequest { reels, print, hero, output_dir, made_at, profile, tools };
+            let suffix = String::new();
+            let request = FilmRequest { reels, print, hero, output_dir, suffix, made_at, profile, tools };
             if let Some(shown) = self.film.still_of() {
                 let picture = runtime.block_on(render::still(request, shown, &cancel))?;
                 println!("{}", picture.display());
@@ -126,14 +127,20 @@ impl Render {
         if self.session.contains('/') && path.is_dir() {
             let reel = folder::reel(path)?;
             let print = Print { file: reel.camera.clone().unwrap_or_default(), ..Print::default() };
-            return Ok(Source { store: None, session: None, reel: Reel { camera: None, ..reel }, print });
+            return Ok(Source { store: None, session: None, reels: vec![Reel { camera: None, ..reel }], print });
         }
         let store = self.store.open(installed)?;
         let session = store.find(&self.session)?;
-        let frames = store.frames(&session.id)?;
-        let reel = Reel { camera: session.camera.clone(), frames, ..Reel::default() };
+        let stored = store.reels(&session.id)?;
+        // Those of another track show other moments.
+        let track = stored.first().map(|reel| reel.of.track.clone());
+        let mut reels = Vec::new();
+        for reel in stored.into_iter().filter(|reel| Some(&reel.of.track) == track.as_ref()) {
+            let frames = store.frames_of(&session.id, reel.number)?;
+            reels.push(Reel { number: reel.number, camera: reel.of.camera, frames, view: reel.of.view });
+        }
         let print = Print::from(&session);
-        Ok(Source { store: Some(store), session: Some(session), reel, print })
+        Ok(Source { store: Some(store), session: Some(session), reels, print })
     }
 }
 
@@ -141,7 +148,8 @@ impl Render {
 struct Source {
     store: Option<Store>,
     session: Option<Session>,
-    reel: Reel,
+    /// The main one first.
+    reels: Vec<Reel>,
     print: Print,
 }
 

@@ -110,7 +110,9 @@ mod tests {
 
     fn frames(count: u32) -> Vec<Frame> {
         let frame = |number| Frame {
+            reel: 0,
             number,
+            shot: number,
             path: format!("{number}.jpg").into(),
             width: 64,
             height: 48,

@@ -178,10 +178,14 @@ fn set(word: &Word, profile: &mut Profile, later: &mut Later) -> Result<(), Stri
         "post_roll" => timing.post_roll = number(value, 0.0..=60.0)?,
         "pre_roll_of" => timing.pre_roll_of = roll(value)?,
         "post_roll_of" => timing.post_roll_of = roll(value)?,
-        "rotate" => turn.rotation = number(value, 0..=359)?,
+        "rotate" => {
+            turn.rotation = number(value, 0..=359)?;
+            profile.turns_itself = true;
+        }
         "flip" => {
             let ways = [("no", (false, false)), ("x", (true, false)), ("y", (false, true)), ("xy", (true, true))];
             (turn.flip_x, turn.flip_y) = choice(value, &ways)?;
+            profile.turns_itself = true;
         }
         "crop" => picture.crop = Some(crop(value).ok_or("expected 16:9 or 1280x720+0+0 (width, height, left, top)")?),
         "width" => picture.width = Some(number(value, 16..=7680)?),

@@ -25,6 +25,7 @@ use super::params::ExtraParams;
 use super::template::Template;
 use super::timing::{Pace, Roll, Timing};
 use super::{FilmSettings, Fps, RenderError};
+use crate::session::View;
 
 /// The name of the film that is made from the settings of moonraker-timelapse alone.
 pub const DEFAULT: &str = "default";
@@ -40,8 +41,10 @@ pub struct Profile {
     pub format: Format,
     /// How it is compressed.
     pub encoder: Encoder,
-    /// How the pictures of the first camera are turned.
+    /// How pictures of the main camera are turned.
     pub turn: Turn,
+    /// `turn` holds for every camera.
+    pub turns_itself: bool,
     /// What is kept of the picture, and its size.
     pub picture: Picture,
     /// Which frame is shown when.
@@ -106,6 +109,13 @@ impl FilmSettings {
 }
 
 impl Profile {
+    /// How pictures of a reel are turned: as the profile says; as the settings say, which are those of the main camera; as
+    /// the camera's own view says.
+    pub(super) fn turn_of(&self, reel: u32, view: &View) -> Turn {
+        let own = Turn { rotation: view.rotation, flip_x: view.flip_x, flip_y: view.flip_y };
+        if self.turns_itself || (reel == 0 && !self.turn.is_none()) { self.turn } else { own }
+    }
+
     /// The film that the settings of moonraker-timelapse describe.
     ///
     /// # Errors
@@ -132,6 +142,7 @@ impl Profile {
                 pixel_format: settings.pixelformat.clone(),
             },
             turn: Turn { rotation: settings.rotation, flip_x: settings.flip_x, flip_y: settings.flip_y },
+            turns_itself: false,
             picture: Picture::default(),
             timing: Timing {
                 pace,

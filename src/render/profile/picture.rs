@@ -2,6 +2,8 @@
 
 use std::f64::consts::PI;
 
+use crate::session::Crop as Part;
+
 /// The part of the picture that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crop {
@@ -58,8 +60,8 @@ impl Turn {
     }
 
     /// The filters for frames of which most have `width` x `height`: every frame is brought to that size first (a camera
-    /// that changed its resolution, and a still of another one, get borders).
-    pub(in super::super) fn geometry(&self, width: u32, height: u32) -> Geometry {
+    /// that changed its resolution, and a still of another one, get borders); then `part` of it is taken, and turned.
+    pub(in super::super) fn geometry(&self, part: Option<Part>, width: u32, height: u32) -> Geometry {
         // Each frame has its own size, so both look at each frame.
         let mut filters = vec![
             format!("scale={width}:{height}:force_original_aspect_ratio=decrease:eval=frame"),
@@ -67,6 +69,18 @@ impl Turn {
             "setsar=1".to_owned(),
         ];
         let (mut width, mut height) = (width, height);
+        if let Some(part) = part {
+            let of = |length: u32, share: f64| (f64::from(length) * share.clamp(0.0, 1.0)).round() as u32;
+            let area = Crop::Area {
+                width: of(width, part.width),
+                height: of(height, part.height),
+                x: of(width, part.left),
+                y: of(height, part.top),
+            };
+            let (x, y);
+            (width, height, x, y) = area.within(width, height);
+            filters.push(format!("crop={width}:{height}:{x}:{y}"));
+        }
         match self.rotation % 360 {
             0 => {}
             turn @ (90 | 270) => {
@@ -154,7 +168,7 @@ mod tests {
     #[test]
     fn turned_first_then_mirrored() {
         let turned = |rotation, flip_x, flip_y| {
-            let Geometry { filters, width, height } = Turn { rotation, flip_x, flip_y }.geometry(1280, 720);
+            let Geometry { filters, width, height } = Turn { rotation, flip_x, flip_y }.geometry(None, 1280, 720);
             (filters[3..].join(","), width, height)
         };
         assert_eq!(turned(0, false, false), (String::new(), 1280, 720));
@@ -163,6 +177,10 @@ mod tests {
         assert_eq!(turned(270, true, false), ("transpose=2,hflip".into(), 720, 1280));
         assert_eq!(turned(45, false, false), ("rotate=0.785398".into(), 1280, 720));
         assert_eq!(turned(360, true, true), ("hflip,vflip".into(), 1280, 720));
+        let part = Part { left: 0.25, top: 0.0, width: 0.5, height: 1.0 };
+        let Geometry { filters, width, height } =
+            Turn { rotation: 90, ..Turn::default() }.geometry(Some(part), 1280, 720);
+        assert_eq!((filters[3..].join(","), width, height), ("crop=640:720:320:0,transpose=1".into(), 720, 640));
         assert!(Turn { rotation: 720, ..Turn::default() }.is_none());
     }
 

@@ -1,6 +1,9 @@
 //! The SQLite journal: rows in, rows out. It knows no files but its own.
 
+mod cameras;
+mod reels;
 mod v1;
+mod v2;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,16 +11,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
-use super::{FilmRecord, Frame, FrameMeta, Miss, Outcome, Session, SessionId, SessionSummary, StoreError};
+use super::{FilmRecord, Frame, FrameMeta, Outcome, Reel, Session, SessionId, StoreError};
 
 /// One script per format; script `n` leads from format `n` to `n + 1`. Published scripts are never changed.
-const MIGRATIONS: [&str; 1] = [v1::SQL];
+const MIGRATIONS: [&str; 2] = [v1::SQL, v2::SQL];
 
 /// Another process (the command line beside the agent) holds the write lock for milliseconds only.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 const SESSION_COLUMNS: &str = "id, print_file, job_id, started_at, ended_at, outcome, camera, settings";
-const FRAME_COLUMNS: &str = "number, width, height, bytes, adopted, at, layer, height_mm, x_mm, y_mm, z_mm, \
+const FRAME_COLUMNS: &str = "reel, number, shot, width, height, bytes, adopted, at, layer, height_mm, x_mm, y_mm, z_mm, \
      extruder_c, bed_c, file_position, eta_error_s, exposure_from_s, exposure_to_s, camera";
 
 /// An open journal.
@@ -46,7 +49,9 @@ impl Journal {
             .map(|word| word == "ok")
     }
 
-    pub(super) fn insert_session(&self, session: &Session) -> Result<(), StoreError> {
+    /// The session and its reels, or nothing of it.
+    pub(super) fn insert_session(&self, session: &Session, reels: &[Reel]) -> Result<(), StoreError> {
+        let both = self.wrap(self.db.unchecked_transaction())?;
         self.wrap(self.db.execute(
             "INSERT INTO sessions (id, print_file, job_id, started_at, ended_at, outcome, camera, settings)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -61,7 +66,10 @@ impl Journal {
                 session.settings.to_string(),
             ],
         ))?;
-        Ok(())
+        for reel in reels {
+            self.insert_reel(&session.id, reel)?;
+        }
+        self.wrap(both.commit())
     }
 
     pub(super) fn session(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
@@ -98,13 +106,15 @@ impl Journal {
     pub(super) fn insert_frame(&self, id: &SessionId, frame: &Frame) -> Result<(), StoreError> {
         let sql = format!(
             "INSERT INTO frames (session, {FRAME_COLUMNS})
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
         );
-        let Frame { number, path: _, width, height, bytes, adopted, meta } = frame;
+        let Frame { reel, number, shot, path: _, width, height, bytes, adopted, meta } = frame;
         self.wrap(self.db.prepare_cached(&sql).and_then(|mut insert| {
             insert.execute(params![
                 id.as_str(),
+                reel,
                 number,
+                shot,
                 width,
                 height,
                 to_signed(*bytes),
@@ -125,99 +135,6 @@ impl Journal {
             ])
         }))?;
         Ok(())
-    }
-
-    /// The highest number used so far, 0 without frames. Lost frames count: a number is never used twice.
-    pub(super) fn last_number(&self, id: &SessionId) -> Result<u32, StoreError> {
-        self.wrap(self.db.query_row(
-            "SELECT coalesce(max(number), 0) FROM frames WHERE session = ?1",
-            [id.as_str()],
-            |row| row.get(0),
-        ))
-    }
-
-    /// The frames that are there, in order; `path_of` names the file of a number.
-    pub(super) fn frames(&self, id: &SessionId, path_of: impl Fn(u32) -> PathBuf) -> Result<Vec<Frame>, StoreError> {
-        let sql = format!("SELECT {FRAME_COLUMNS} FROM frames WHERE session = ?1 AND lost = 0 ORDER BY number");
-        let read = || self.db.prepare(&sql)?.query_map([id.as_str()], |row| read_frame(row, &path_of))?.collect();
-        self.wrap(read())
-    }
-
-    /// Number and lost-mark of all frames, in order.
-    pub(super) fn numbers(&self, id: &SessionId) -> Result<Vec<(u32, bool)>, StoreError> {
-        let read = || {
-            self.db
-                .prepare("SELECT number, lost FROM frames WHERE session = ?1 ORDER BY number")?
-                .query_map([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect()
-        };
-        self.wrap(read())
-    }
-
-    pub(super) fn set_lost(&self, id: &SessionId, number: u32, lost: bool) -> Result<(), StoreError> {
-        self.wrap(self.db.execute(
-            "UPDATE frames SET lost = ?3 WHERE session = ?1 AND number = ?2",
-            params![id.as_str(), number, lost],
-        ))
-        .map(|_| ())
-    }
-
-    pub(super) fn insert_miss(&self, id: &SessionId, miss: &Miss) -> Result<(), StoreError> {
-        self.wrap(self.db.execute(
-            "INSERT INTO misses (session, at, layer, reason) VALUES (?1, ?2, ?3, ?4)",
-            params![id.as_str(), miss.at.to_string(), miss.layer, miss.reason],
-        ))
-        .map(|_| ())
-    }
-
-    pub(super) fn misses(&self, id: &SessionId) -> Result<Vec<Miss>, StoreError> {
-        let read = || {
-            self.db
-                .prepare("SELECT at, layer, reason FROM misses WHERE session = ?1 ORDER BY rowid")?
-                .query_map([id.as_str()], |row| {
-                    Ok(Miss { at: read_time(row, "at")?, layer: row.get("layer")?, reason: row.get("reason")? })
-                })?
-                .collect()
-        };
-        self.wrap(read())
-    }
-
-    pub(super) fn insert_film(&self, id: &SessionId, film: &FilmRecord) -> Result<(), StoreError> {
-        self.wrap(self.db.execute(
-            "INSERT INTO films (session, file, made_at, frames, duration_s, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![
-                id.as_str(),
-                film.file.to_string_lossy(),
-                film.made_at.to_string(),
-                film.frames,
-                film.duration_s,
-                to_signed(film.bytes)
-            ],
-        ))
-        .map(|_| ())
-    }
-
-    pub(super) fn summary(&self, session: Session) -> Result<SessionSummary, StoreError> {
-        let id = session.id.as_str();
-        let read = || {
-            let (frames, lost, bytes) = self.db.query_row(
-                "SELECT count(*) FILTER (WHERE lost = 0), count(*) FILTER (WHERE lost = 1),
-                        coalesce(sum(bytes) FILTER (WHERE lost = 0), 0) FROM frames WHERE session = ?1",
-                [id],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?)),
-            )?;
-            let misses = self.db.query_row("SELECT count(*) FROM misses WHERE session = ?1", [id], |row| row.get(0))?;
-            let films = self
-                .db
-                .prepare(
-                    "SELECT file, made_at, frames, duration_s, bytes FROM films WHERE session = ?1 ORDER BY rowid",
-                )?
-                .query_map([id], read_film)?
-                .collect::<Result<_, _>>()?;
-            Ok((frames, lost, bytes.unsigned_abs(), misses, films))
-        };
-        let (frames, lost, bytes, misses, films) = self.wrap(read())?;
-        Ok(SessionSummary { session, frames, lost, misses, bytes, films })
     }
 
     fn wrap<T>(&self, result: rusqlite::Result<T>) -> Result<T, StoreError> {
@@ -261,7 +178,9 @@ fn read_session(row: &Row<'_>) -> rusqlite::Result<Session> {
 fn read_frame(row: &Row<'_>, path_of: &impl Fn(u32) -> PathBuf) -> rusqlite::Result<Frame> {
     let number = row.get("number")?;
     Ok(Frame {
+        reel: row.get("reel")?,
         number,
+        shot: row.get("shot")?,
         path: path_of(number),
         width: row.get("width")?,
         height: row.get("height")?,
@@ -320,7 +239,7 @@ mod tests {
         drop(Journal::open(&path).unwrap());
         Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
         let error = Journal::open(&path).unwrap_err();
-        assert!(error.to_string().ends_with("has format 99, this version knows up to 1: update Moonlapse"), "{error}");
+        assert!(error.to_string().ends_with("has format 99, this version knows up to 2: update Moonlapse"), "{error}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use moonlapse_rig::camera::{Camera, CameraConfig, FrameTruth, Look, Scene, ScriptedMachine, monotonic};
+use moonlapse_rig::http_client;
 use moonlapse_rig::machine::TruePosition;
 
 fn config() -> CameraConfig {
@@ -16,7 +17,7 @@ async fn a_snapshot_shows_where_the_machine_stands_and_when() {
     let park = TruePosition { x: 20.0, y: 180.0, z: 3.0, e: 1.0 };
     let camera = Camera::start(config(), Arc::new(ScriptedMachine::new(0.0, park))).await.unwrap();
     let asked = monotonic();
-    let answer = reqwest::get(camera.snapshot_url()).await.unwrap();
+    let answer = http_client().get(camera.snapshot_url()).send().await.unwrap();
     let grabbed: f64 = answer.headers()["X-UStreamer-Grab-Begin-Timestamp"].to_str().unwrap().parse().unwrap();
     let truth = FrameTruth::from_jpeg(&answer.bytes().await.unwrap()).unwrap();
     assert_eq!(truth.at_middle, park);
@@ -28,7 +29,7 @@ async fn a_snapshot_shows_where_the_machine_stands_and_when() {
 async fn the_sensor_runs_only_while_somebody_watches() {
     let camera = Camera::start(config(), Arc::new(ScriptedMachine::new(0.0, TruePosition::default()))).await.unwrap();
     assert_eq!(camera.watchers(), 0);
-    let mut stream = reqwest::get(camera.stream_url()).await.unwrap();
+    let mut stream = http_client().get(camera.stream_url()).send().await.unwrap();
     assert!(stream.chunk().await.unwrap().is_some());
     assert_eq!(camera.watchers(), 1);
 }

@@ -25,6 +25,63 @@ pub enum Fault {
     Offline,
     /// Every request is answered with a HTML page and status 200, as web front ends do for unknown paths.
     Html,
+    /// A password is wanted, whichever is given.
+    Unauthorized,
+    /// Nobody is let in.
+    Forbidden,
+    /// There is nothing at any address.
+    NotFound,
+    /// What camera-streamer answers when it gets no frames.
+    NoFrames,
+    /// What nginx answers when the server behind it is down.
+    BadGateway,
+    /// Every address leads to itself.
+    RedirectLoop,
+    /// An empty picture with status 200, as go2rtc sends for a name that it does not know.
+    Empty,
+    /// Connections are accepted, requests read, and never answered.
+    Hang,
+    /// What answers is no HTTP.
+    Gibberish,
+    /// A picture, but a PNG.
+    Png,
+    /// A stream that is no MJPEG.
+    Video,
+    /// Every stream ends after three frames.
+    Ends,
+    /// Every stream breaks off in the midst of its third frame.
+    Cut,
+    /// A part of a stream that announces a gigabyte.
+    Huge,
+    /// Parts whose headers are none.
+    BadParts,
+    /// Every second frame is cut to half.
+    HalfBroken,
+    /// Snapshots come a second late.
+    Slow,
+}
+
+const HTML: &[u8] = b"<!DOCTYPE html><html><body>Not a camera</body></html>";
+
+impl Fault {
+    /// What every request is answered with: status, headers, body.
+    pub(super) fn reply(self) -> Option<(&'static str, &'static str, &'static [u8])> {
+        let html = "Content-Type: text/html\r\n";
+        Some(match self {
+            Self::Unavailable => ("503 Service Unavailable", "Content-Type: text/plain\r\n", b"busy\n"),
+            Self::Html => ("200 OK", html, HTML),
+            Self::Unauthorized => ("401 Unauthorized", "WWW-Authenticate: Basic realm=\"Restricted area\"\r\n", b""),
+            Self::Forbidden => ("403 Forbidden", html, HTML),
+            Self::NotFound => ("404 Not Found", html, HTML),
+            Self::NoFrames => ("500 Internal Server Error", "", b"No snapshot captured yet.\r\n"),
+            Self::BadGateway => ("502 Bad Gateway", html, HTML),
+            Self::RedirectLoop => ("302 Found", "Location: ?again\r\n", b""),
+            Self::Empty => ("200 OK", "", b""),
+            Self::Png => ("200 OK", "Content-Type: image/png\r\n", b"\x89PNG\r\n\x1a\n"),
+            Self::Video => ("200 OK", "Content-Type: video/mp4\r\n", b"\0\0\0\x18ftypmp42"),
+            _ => return None,
+        })
+    }
 }
 
 impl Fault {

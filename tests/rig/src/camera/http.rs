@@ -13,17 +13,19 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::faults::{Fault, Faults};
-use super::manner::Ask;
+use super::manner::{Ask, Which};
 use super::shutter::{Shot, Shutter};
 use super::{CameraConfig, monotonic};
 
 /// ustreamer answers with its last frame, however old, when no new one came for this long.
 const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(3);
-const HTML: &str = "<!DOCTYPE html><html><body>Not a camera</body></html>";
+
+/// How late snapshots come with [`Fault::Slow`].
+const SLOW: Duration = Duration::from_secs(1);
 
 /// Listens on `address`, also when the port was just in use.
 pub(super) fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = TcpSocket::new_v4()?;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(64)
@@ -32,6 +34,7 @@ pub(super) fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// Serves until dropped.
 pub(super) async fn serve(listener: TcpListener, config: CameraConfig, shutter: Arc<Shutter>, faults: Faults) {
     let Ok(address) = listener.local_addr() else { return };
+    let _always = config.always_on.then(|| shutter.watch());
     let shared = Arc::new(Shared { config, shutter, faults, snapshot_queue: Mutex::default() });
     let mut fault = shared.faults.subscribe();
     let mut listener = Some(listener);
@@ -101,34 +104,35 @@ impl Shared {
         loop {
             let Some(request) = Request::read(&mut socket, &mut buffer).await? else { return Ok(()) };
             let manner = self.config.manner;
-            match self.faults.get() {
-                Fault::Unavailable => {
-                    self.answer(
-                        &mut socket,
-                        &request,
-                        "503 Service Unavailable",
-                        "Content-Type: text/plain\r\n",
-                        b"busy\n",
-                    )
-                    .await?;
-                    continue;
-                }
-                Fault::Html => {
-                    self.answer(&mut socket, &request, "200 OK", "Content-Type: text/html\r\n", HTML.as_bytes())
-                        .await?;
-                    continue;
-                }
-                _ => {}
+            let fault = self.faults.get();
+            if self.config.login.is_some_and(|login| request.authorization != login) {
+                self.reply(&mut socket, &request, Fault::Unauthorized).await?;
+                continue;
+            }
+            if fault == Fault::Hang {
+                std::future::pending::<()>().await;
+            }
+            if fault == Fault::Gibberish {
+                socket.write_all(b"220 mail.local ESMTP\r\n").await?;
+                return socket.shutdown().await;
+            }
+            if self.reply(&mut socket, &request, fault).await? {
+                continue;
             }
             match manner.ask(&request.target) {
                 Ask::Stream(extra) if request.method == "GET" => return self.stream(socket, extra).await,
-                Ask::Snapshot if request.method == "GET" => self.snapshot(&mut socket, &request).await?,
+                Ask::Snapshot(which) if request.method == "GET" => {
+                    self.snapshot(&mut socket, &request, which).await?;
+                    if manner.hangs_up() {
+                        return socket.shutdown().await;
+                    }
+                }
                 Ask::State => {
                     let body = self.state();
                     self.answer(&mut socket, &request, "200 OK", "Content-Type: application/json\r\n", body.as_bytes())
                         .await?;
                 }
-                Ask::Stream(_) | Ask::Snapshot => self.answer(&mut socket, &request, "200 OK", "", b"").await?,
+                Ask::Stream(_) | Ask::Snapshot(_) => self.answer(&mut socket, &request, "200 OK", "", b"").await?,
                 Ask::Unknown => {
                     self.answer(&mut socket, &request, "404 Not Found", "Content-Type: text/html\r\n", b"<h1>404</h1>")
                         .await?;
@@ -140,6 +144,13 @@ impl Shared {
         }
     }
 
+    /// Whether the fault had an answer to everything.
+    async fn reply(&self, socket: &mut TcpStream, request: &Request, fault: Fault) -> std::io::Result<bool> {
+        let Some((status, headers, body)) = fault.reply() else { return Ok(false) };
+        self.answer(socket, request, status, headers, body).await?;
+        Ok(true)
+    }
+
     /// A whole response. libevent, under ustreamer, gives the length to HTTP/1.1 clients only.
     async fn answer(
         &self,
@@ -149,7 +160,7 @@ impl Shared {
         headers: &str,
         body: &[u8],
     ) -> std::io::Result<()> {
-        let head = if request.http11 {
+        let head = if request.http11 && !self.config.manner.old_http() {
             format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n", body.len())
         } else {
             format!("HTTP/1.0 {status}\r\n{headers}\r\n")
@@ -163,8 +174,12 @@ impl Shared {
 
     /// The JPEG as it is sent now.
     fn bytes<'a>(&self, shot: &'a Shot) -> &'a [u8] {
-        let half = shot.jpeg.len() / 2;
-        if self.faults.get() == Fault::Truncated { &shot.jpeg[..half] } else { &shot.jpeg }
+        let broken = match self.faults.get() {
+            Fault::Truncated => true,
+            Fault::HalfBroken => shot.number.is_multiple_of(2),
+            _ => false,
+        };
+        if broken { &shot.jpeg[..shot.jpeg.len() / 2] } else { &shot.jpeg }
     }
 
     async fn stream(&self, mut socket: TcpStream, extra: bool) -> std::io::Result<()> {
@@ -172,7 +187,7 @@ impl Shared {
         let (_watching, mut frames) = self.shutter.watch();
         frames.mark_unchanged();
         socket.write_all(manner.stream_head().as_bytes()).await?;
-        let (mut second, mut count, mut fps) = (0_u64, 0, 0);
+        let (mut second, mut count, mut fps, mut sent) = (0_u64, 0, 0, 0);
         let mut hear = [0; 64];
         loop {
             let shot = tokio::select! {
@@ -189,25 +204,66 @@ impl Shared {
                 (second, fps, count) = (now as u64, count, 0);
             }
             count += 1;
-            let jpeg = self.bytes(&shot);
-            let mut bytes = manner.part_head(&shot, jpeg.len(), extra, fps, now).into_bytes();
-            bytes.extend_from_slice(jpeg);
-            bytes.extend_from_slice(manner.boundary().as_bytes());
-            socket.write_all(&bytes).await?;
+            sent += 1;
+            let part = self.part(&shot, extra, fps, now);
+            let part = match self.faults.get() {
+                Fault::Ends if sent > 3 => return socket.shutdown().await,
+                Fault::Cut if sent == 3 => {
+                    socket.write_all(&part[..part.len() / 2]).await?;
+                    return socket.shutdown().await;
+                }
+                Fault::Huge => b"Content-Type: image/jpeg\r\nContent-Length: 1073741824\r\n\r\n".to_vec(),
+                Fault::BadParts => b"\x01\x02 no header\r\n\r\nbody\r\n--boundarydonotcross\r\n".to_vec(),
+                _ => part,
+            };
+            if manner.chunked() {
+                socket.write_all(format!("{:x}\r\n", part.len()).as_bytes()).await?;
+            }
+            socket.write_all(&part).await?;
+            if manner.chunked() {
+                socket.write_all(b"\r\n").await?;
+            }
         }
     }
 
-    async fn snapshot(&self, socket: &mut TcpStream, request: &Request) -> std::io::Result<()> {
+    fn part(&self, shot: &Shot, extra: bool, fps: u32, now: f64) -> Vec<u8> {
+        let (manner, jpeg) = (self.config.manner, self.bytes(shot));
+        let mut bytes = manner.before_part().as_bytes().to_vec();
+        bytes.extend_from_slice(manner.part_head(shot, jpeg.len(), extra, fps, now).as_bytes());
+        bytes.extend_from_slice(jpeg);
+        bytes.extend_from_slice(manner.after_part().as_bytes());
+        bytes
+    }
+
+    async fn snapshot(&self, socket: &mut TcpStream, request: &Request, which: Which) -> std::io::Result<()> {
+        let asked = monotonic();
         let (_watching, mut frames) = self.shutter.watch();
         let last = frames.borrow_and_update().clone();
-        let recent = last.clone().filter(|shot| monotonic() - shot.exposed < 2.0 / self.config.fps);
-        let shot = match recent {
-            Some(shot) if !self.config.manner.snapshots_wait() => Some(shot),
-            _ => self.queued(&mut frames).await.or(last),
+        let recent = last.clone().filter(|shot| asked - shot.exposed < 2.0 / self.config.fps);
+        let shot = match which {
+            Which::Last if recent.is_some() => recent,
+            Which::Last | Which::Next => next(&mut frames).await,
+            Which::Queued => self.queued(&mut frames).await.or(last),
+            Which::CapturedWithin(ms) => {
+                let oldest = asked - f64::from(ms) * 1e-3;
+                let good = |shot: &Arc<Shot>| shot.grab.0 >= oldest;
+                match last.filter(good) {
+                    Some(shot) => Some(shot),
+                    None => loop {
+                        let Some(shot) = next(&mut frames).await else { break None };
+                        if good(&shot) {
+                            break Some(shot);
+                        }
+                    },
+                }
+            }
         };
         let Some(shot) = shot else {
             return self.answer(socket, request, "503 Service Unavailable", "", b"").await;
         };
+        if self.faults.get() == Fault::Slow {
+            tokio::time::sleep(SLOW).await;
+        }
         let head = self.config.manner.snapshot_head(&shot, monotonic());
         self.answer(socket, request, "200 OK", &head, self.bytes(&shot)).await
     }
@@ -235,6 +291,11 @@ impl Shared {
     }
 
     fn state(&self) -> String {
+        if self.config.manner == super::Manner::CameraStreamer {
+            let output = serde_json::json!({"enabled": true, "source": "CAMERA:capture:0"});
+            let outputs = serde_json::json!({"snapshot": output, "stream": output, "video": output});
+            return serde_json::json!({"version": "0.4", "outputs": outputs, "endpoints": {}}).to_string();
+        }
         let look = self.config.look;
         let online = self.faults.get() != Fault::Offline;
         let clients = self.shutter.watchers();
@@ -264,6 +325,8 @@ struct Request {
     method: String,
     target: String,
     http11: bool,
+    /// Empty without one.
+    authorization: String,
 }
 
 impl Request {
@@ -281,6 +344,12 @@ impl Request {
         let head = String::from_utf8_lossy(&head);
         let mut words = head.lines().next().unwrap_or_default().split(' ');
         let mut word = || words.next().unwrap_or_default().to_owned();
-        Ok(Some(Self { method: word(), target: word(), http11: word() == "HTTP/1.1" }))
+        let authorization = head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .find(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+            .map(|(_, value)| value.to_owned())
+            .unwrap_or_default();
+        Ok(Some(Self { method: word(), target: word(), http11: word() == "HTTP/1.1", authorization }))
     }
 }

@@ -4,20 +4,22 @@
 //!
 //! * [`truth`](FrameTruth): what was true when a frame was exposed, inside the frame.
 //! * `shutter`: exposes at a steady rate, hands frames on after the latency.
-//! * `http`: serves them; one file per server whose manners it has.
+//! * `http`: serves them. [`Manner`]: as which server.
 //! * `scene`: the picture.
+//! * [`Nginx`]: a real one in front of it.
 //! * [`faults`](Fault): what tests can break while it runs.
 //! * [`ScriptedMachine`]: a machine that follows a script.
 
 mod faults;
 mod http;
 mod manner;
+mod nginx;
 mod scene;
 mod scripted;
 mod shutter;
 mod truth;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +27,7 @@ use tokio::task::JoinHandle;
 
 pub use faults::Fault;
 pub use manner::Manner;
+pub use nginx::Nginx;
 pub use scene::{Look, Scene};
 pub use scripted::ScriptedMachine;
 pub use truth::FrameTruth;
@@ -51,6 +54,12 @@ pub struct CameraConfig {
     pub manner: Manner,
     /// The port to listen on; 0 for a free one.
     pub port: u16,
+    /// Takes pictures also while nobody watches, as servers do whose snapshots are their last picture.
+    pub always_on: bool,
+    /// Listens on `::1` instead of `127.0.0.1`.
+    pub ipv6: bool,
+    /// The `Authorization` header that it wants to see.
+    pub login: Option<&'static str>,
 }
 
 impl Default for CameraConfig {
@@ -63,6 +72,9 @@ impl Default for CameraConfig {
             latency: Duration::from_millis(35),
             manner: Manner::default(),
             port: 0,
+            always_on: false,
+            ipv6: false,
+            login: None,
         }
     }
 }
@@ -71,6 +83,7 @@ impl Default for CameraConfig {
 #[derive(Debug)]
 pub struct Camera {
     address: SocketAddr,
+    manner: Manner,
     faults: Faults,
     shutter: Arc<Shutter>,
     server: JoinHandle<()>,
@@ -84,11 +97,12 @@ impl Camera {
     pub async fn start(config: CameraConfig, machine: Arc<dyn Machine>) -> anyhow::Result<Self> {
         let faults =
             Faults::new(Settings { exposure: config.exposure.as_secs_f64(), latency: config.latency.as_secs_f64() });
-        let listener = http::listen(([127, 0, 0, 1], config.port).into())?;
+        let host = if config.ipv6 { Ipv6Addr::LOCALHOST.into() } else { IpAddr::V4(Ipv4Addr::LOCALHOST) };
+        let listener = http::listen((host, config.port).into())?;
         let address = listener.local_addr()?;
         let shutter = Arc::new(Shutter::start(config, machine, faults.clone())?);
         let server = tokio::spawn(http::serve(listener, config, Arc::clone(&shutter), faults.clone()));
-        Ok(Self { address, faults, shutter, server })
+        Ok(Self { address, manner: config.manner, faults, shutter, server })
     }
 
     /// Where it listens; the same address during its whole life, also after [`Fault::Off`].
@@ -100,13 +114,13 @@ impl Camera {
     /// The URL of its stream, as users enter it.
     #[must_use]
     pub fn stream_url(&self) -> String {
-        format!("http://{}/?action=stream", self.address)
+        format!("http://{}{}", self.address, self.manner.stream_path())
     }
 
     /// The URL of its snapshots, as users enter it.
     #[must_use]
     pub fn snapshot_url(&self) -> String {
-        format!("http://{}/?action=snapshot", self.address)
+        format!("http://{}{}", self.address, self.manner.snapshot_path())
     }
 
     /// Breaks or mends it.

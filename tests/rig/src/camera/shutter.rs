@@ -17,6 +17,10 @@ use crate::machine::{Machine, TruePosition};
 /// How late a frame may be drawn, s; the sensor skips older ones.
 const BACKLOG: f64 = 1.0;
 
+/// Of a server that tells no times the latency is all that is known. On a busy host it drops what it would hand on later
+/// than this, s.
+const LATE: f64 = 0.03;
+
 /// Between two frames that are handed out.
 const LEAST_GAP: Duration = Duration::from_millis(10);
 
@@ -69,7 +73,7 @@ impl Shutter {
         let watchers = Arc::new(Watchers::default());
         let thread = Sensor { config, machine, faults: faults.clone(), watchers: Arc::clone(&watchers), out };
         std::thread::Builder::new().name("rig-camera".into()).spawn(move || thread.run())?;
-        tokio::spawn(hand_out(queue, publish, faults));
+        tokio::spawn(hand_out(queue, publish, faults, config.manner.tells_times()));
         Ok(Self { newest, watchers })
     }
 
@@ -99,13 +103,14 @@ async fn hand_out(
     mut queue: mpsc::UnboundedReceiver<(f64, Shot)>,
     publish: watch::Sender<Option<Arc<Shot>>>,
     faults: Faults,
+    tells_times: bool,
 ) {
     let mut number = 0;
     while let Some((due, mut shot)) = queue.recv().await {
         // Late frames come in bursts; the servers' tasks need a moment to take each of them.
         let wait = Duration::try_from_secs_f64(due - monotonic()).unwrap_or_default();
         tokio::time::sleep(wait.max(LEAST_GAP)).await;
-        if faults.get().stalled() {
+        if faults.get().stalled() || (!tells_times && monotonic() - due > LATE) {
             continue;
         }
         number += 1;
@@ -132,10 +137,12 @@ impl Sensor {
         let (mut seq, mut points, mut shadow_due) = (0_u64, 0, 0.0);
         let mut frozen: Option<Bytes> = None;
         let mut drawn: Option<(TruePosition, Vec<u8>)> = None;
-        while self.wait_for_watcher() {
+        while let Some(awake) = self.wait_for_watcher() {
             // The sensor's beat is steady. On a busy host this thread comes late and draws the moments it slept through
             // from the machine's history, so that load of the host does not read as a fault of the camera.
-            let oldest = ((monotonic() - BACKLOG - start) / interval).ceil().max(0.0) as u64;
+            // One that nobody watched took no pictures.
+            let backlog = if awake { BACKLOG } else { 0.0 };
+            let oldest = ((monotonic() - backlog - start) / interval).ceil().max(0.0) as u64;
             seq = oldest.max(seq + 1);
             let begin = start + seq as f64 * interval;
             let settings = self.faults.settings();
@@ -207,13 +214,15 @@ impl Sensor {
         }
     }
 
-    /// Sleeps until somebody watches; `false` when the camera is gone.
-    fn wait_for_watcher(&self) -> bool {
+    /// Sleeps until somebody watches; whether somebody did already. `None` when the camera is gone.
+    fn wait_for_watcher(&self) -> Option<bool> {
         let mut stop = self.watchers.stop.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut awake = true;
         while self.watchers.count.load(Ordering::SeqCst) == 0 && !*stop {
+            awake = false;
             stop = self.watchers.changed.wait(stop).unwrap_or_else(PoisonError::into_inner);
         }
-        !*stop
+        (!*stop).then_some(awake)
     }
 }
 

@@ -23,6 +23,20 @@ pub struct Recording {
     log_from: usize,
 }
 
+impl Recording {
+    /// The number of the first state of the print that belongs to it.
+    #[must_use]
+    pub fn states_from(&self) -> usize {
+        self.states_from
+    }
+
+    /// The number of the first line of the console that belongs to it.
+    #[must_use]
+    pub fn console_from(&self) -> usize {
+        self.console_from
+    }
+}
+
 impl Rig {
     /// Runs a G-code script and waits for its end.
     ///
@@ -192,8 +206,13 @@ impl Rig {
     /// short.
     #[must_use]
     pub fn print_starts(&self, since: &Recording) -> usize {
-        let log = self.log(Part::Klippy);
-        log.get(since.log_from..).unwrap_or_default().matches("Starting SD card print").count()
+        self.log_since(since).matches("Starting SD card print").count()
+    }
+
+    /// What klippy.log has had since then.
+    #[must_use]
+    pub fn log_since(&self, since: &Recording) -> String {
+        self.log(Part::Klippy).get(since.log_from..).unwrap_or_default().to_owned()
     }
 
     /// The lines on the console since then.

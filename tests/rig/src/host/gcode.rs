@@ -1,5 +1,7 @@
 //! Help with sliced files.
 
+use crate::machine::TruePosition;
+
 /// The file up to the end of its first `layers` layers, by the slicer's `;LAYER_CHANGE` comments; all of it when it has
 /// no more.
 #[must_use]
@@ -18,6 +20,46 @@ pub fn net_filament(file: &str) -> f64 {
         .sum()
 }
 
+/// A rectangle on the bed, mm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Area {
+    /// Least X and Y.
+    pub low: [f64; 2],
+    /// Greatest X and Y.
+    pub high: [f64; 2],
+}
+
+impl Area {
+    /// Whether the head is over it.
+    #[must_use]
+    pub fn contains(&self, head: TruePosition) -> bool {
+        (self.low[0]..=self.high[0]).contains(&head.x) && (self.low[1]..=self.high[1]).contains(&head.y)
+    }
+
+    /// The area and `margin` mm around it.
+    #[must_use]
+    pub fn grown(self, margin: f64) -> Self {
+        Self { low: self.low.map(|low| low - margin), high: self.high.map(|high| high + margin) }
+    }
+}
+
+/// Where a file with absolute X and Y moves the head, which is where it prints and a little more; homing not counted.
+#[must_use]
+pub fn moved_area(file: &str) -> Area {
+    let mut area = Area { low: [f64::INFINITY; 2], high: [f64::NEG_INFINITY; 2] };
+    for line in file.lines().filter(|line| line.starts_with("G1 ") || line.starts_with("G0 ")) {
+        for word in line.split(';').next().unwrap_or_default().split_whitespace() {
+            for (axis, letter) in ['X', 'Y'].into_iter().enumerate() {
+                if let Some(value) = word.strip_prefix(letter).and_then(|value| value.parse().ok()) {
+                    area.low[axis] = area.low[axis].min(value);
+                    area.high[axis] = area.high[axis].max(value);
+                }
+            }
+        }
+    }
+    area
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,6 +71,14 @@ mod tests {
     fn a_file_is_cut_at_layers() {
         assert_eq!(first_layers(FILE, 1), "G28\nM83\n;LAYER_CHANGE\nG1 X1 E1.5 ; E9\n");
         assert_eq!(first_layers(FILE, 9), FILE);
+    }
+
+    #[test]
+    fn the_area_spans_all_moves() {
+        let area = moved_area("G28\nG1 X10 Y20 F900 ; Y99\nG1 Y5.5\nG0 X30 E1\nG92 X500\n");
+        assert_eq!(area, Area { low: [10.0, 5.5], high: [30.0, 20.0] });
+        assert!(area.grown(1.0).contains(TruePosition { x: 9.5, y: 21.0, ..TruePosition::default() }));
+        assert!(!area.contains(TruePosition { x: 9.5, y: 10.0, ..TruePosition::default() }));
     }
 
     #[test]

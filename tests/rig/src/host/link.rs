@@ -22,7 +22,7 @@ const END: u8 = 0x03;
 const RETRY: Duration = Duration::from_millis(100);
 
 /// What is subscribed to.
-const OBJECTS: [&str; 14] = [
+const OBJECTS: [&str; 15] = [
     "webhooks",
     "print_stats",
     "virtual_sdcard",
@@ -36,6 +36,7 @@ const OBJECTS: [&str; 14] = [
     "display_status",
     "exclude_object",
     "gcode_macro TIMELAPSE_TAKE_FRAME",
+    "gcode_macro _TIMELAPSE_WATCH",
     "fan",
 ];
 

@@ -87,7 +87,7 @@ impl Rig {
         options.write(&layout, mcu.serial(), port)?;
         venv::overlay_moonraker(&venv, &layout.overlay, &options.components)?;
         let link = Link::open(&layout.moonraker_socket());
-        let http = reqwest::Client::new();
+        let http = crate::http_client();
         let mut rig = Self { link, klippy: None, moonraker: None, mcu, http, port, venv, layout, root };
         rig.start_part(Part::Klippy)?;
         rig.start_part(Part::Moonraker)?;

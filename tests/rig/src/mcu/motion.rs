@@ -62,10 +62,15 @@ impl Motion {
         TruePosition { x, y, z, e }
     }
 
+    /// Whether steps are queued for later than `clock`.
+    pub(super) fn moves_after(&self, clock: u64) -> bool {
+        self.tracks.iter().any(|track| track.moves_after(clock))
+    }
+
     /// Extends the path up to `now` and forgets steps that are too old.
     pub(super) fn sample(&mut self, now: u64) {
         while self.sampled + PATH_TICKS <= now {
-            if !self.tracks.iter().any(|track| track.moves_after(self.sampled)) {
+            if !self.moves_after(self.sampled) {
                 // Nothing moved since the last point, so there is nothing to add.
                 self.sampled = now;
                 break;

@@ -104,6 +104,12 @@ impl VirtualMcu {
         self.shared.device().motion.position(clock())
     }
 
+    /// Whether it moves, or will without hearing from the host: a host that was killed leaves some seconds of steps behind.
+    #[must_use]
+    pub fn is_moving(&self) -> bool {
+        self.shared.device().motion.moves_after(clock())
+    }
+
     /// How many runs of steps came too late from the host, and the worst delay in seconds.
     #[must_use]
     pub fn lateness(&self) -> (u64, f64) {

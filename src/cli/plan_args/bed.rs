@@ -59,6 +59,11 @@ impl Hints {
         Ok(Self::from_text(&text))
     }
 
+    /// The same of ends that have been read.
+    pub(super) fn from_ends(head: &[u8], tail: &[u8]) -> Self {
+        Self::from_text(&[head, tail].concat())
+    }
+
     fn from_text(text: &[u8]) -> Self {
         let mut hints = Self::default();
         for line in text.split(|b| *b == b'\n').filter(|line| line.starts_with(b";")) {

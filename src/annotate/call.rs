@@ -1,0 +1,160 @@
+//! The line that asks for a frame.
+//!
+//! `TIMELAPSE_TAKE_FRAME FRAME=<n> LAYER=<n> [PARK=0] [X=<mm|-> Y=<mm|->] RETRACT=<0|1> RETURN=<0|1> [RISE=<mm>]
+//! [RESUME_X=<mm> RESUME_Y=<mm>] [ZERO=1] ; moonlapse`; `klipper-macros/timelapse.cfg` says what each means. What is not in
+//! the line is as the settings say when the file is printed: the hold, the speeds, how much is retracted.
+
+use std::fmt::Write as _;
+
+use crate::planner::Snapshot;
+
+/// How every line of ours begins. Slicers and people do not write the parameter.
+const BEGINS: &[u8] = b"TIMELAPSE_TAKE_FRAME FRAME=";
+
+/// How it ends.
+const ENDS: &[u8] = b" ; moonlapse";
+
+/// Longer lines are not ours, bytes.
+pub(super) const LONGEST: usize = 512;
+
+/// Whether this line, with or without its line end, is a call that an annotation put in.
+#[must_use]
+pub fn is_own_call(line: &[u8]) -> bool {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    line.len() <= LONGEST && line.starts_with(BEGINS) && line.ends_with(ENDS)
+}
+
+/// The call for `snapshot`, the frame of number `frame` (from 1), without line end, and the byte of the file before which it
+/// belongs. `None` where the plan has no place for it.
+pub(super) fn call(frame: usize, snapshot: &Snapshot) -> Option<(u64, String)> {
+    let window = snapshot.windows.first().or(snapshot.fallback.as_ref())?;
+    let mut line = format!("TIMELAPSE_TAKE_FRAME FRAME={frame} LAYER={}", snapshot.layer);
+    let flag = u8::from;
+    // Writing to a String cannot fail.
+    if snapshot.moves_nothing() {
+        line.push_str(" PARK=0 RETRACT=0 RETURN=0 ZERO=1");
+    } else if snapshot.park.x.is_none() && snapshot.park.y.is_none() {
+        // The head stays where the print has it, so there is nowhere to come back from.
+        let _ = write!(line, " PARK=0 RETRACT={} RETURN=0", flag(window.retract));
+    } else {
+        for (name, coordinate) in [("X", snapshot.park.x), ("Y", snapshot.park.y)] {
+            // Without it the settings would say where.
+            let _ = match coordinate {
+                Some(mm) => write!(line, " {name}={}", mm3(mm)),
+                None => write!(line, " {name}=-"),
+            };
+        }
+        let _ = write!(line, " RETRACT={} RETURN={}", flag(window.retract), flag(window.returns));
+        if let Some(z) = window.rise_to {
+            let _ = write!(line, " RISE={}", mm3(z));
+        }
+        // Where to come down again, also when it is the settings that lift the nozzle.
+        if window.rise_to.is_some() || !window.returns {
+            let [x, y] = window.resume;
+            let _ = write!(line, " RESUME_X={} RESUME_Y={}", mm3(x), mm3(y));
+        }
+    }
+    line.push_str(" ; moonlapse");
+    Some((window.span.from, line))
+}
+
+/// Micrometres are fine enough, and a number has no more digits than it needs.
+fn mm3(mm: f64) -> f64 {
+    let rounded = (mm * 1000.0).round() / 1000.0;
+    // No -0.
+    if rounded == 0.0 { 0.0 } else { rounded }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::planner::{Cost, Kind, Span, Target, Window};
+
+    fn window() -> Window {
+        Window {
+            span: Span { from: 300, to: 400 },
+            kind: Kind::RetractedTravel,
+            feature: None,
+            returns: false,
+            travel_mm: 10.0,
+            retract: false,
+            lifted: false,
+            at: [1.0, 2.0, 0.4],
+            resume: [42.0, -0.0001],
+            rise_to: None,
+            object: None,
+            time_s: 1.0,
+            seconds: 0.1,
+        }
+    }
+
+    fn snapshot(windows: Vec<Window>, fallback: Option<Window>, x: Option<f64>, y: Option<f64>) -> Snapshot {
+        Snapshot {
+            layer: 7,
+            height: 1.4,
+            time_s: 0.0,
+            park: Target { x, y },
+            span: Span { from: 100, to: 500 },
+            windows,
+            fallback,
+            cost_s: 0.0,
+            cost: Cost::default(),
+        }
+    }
+
+    fn line(snapshot: &Snapshot) -> String {
+        let (at, line) = call(3, snapshot).unwrap();
+        assert_eq!(at, 300);
+        assert!(is_own_call(line.as_bytes()) && is_own_call(format!("{line}\r\n").as_bytes()));
+        line.strip_prefix("TIMELAPSE_TAKE_FRAME FRAME=3 LAYER=7 ").unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_window_says_what_the_macro_must_do() {
+        let plain = snapshot(vec![window()], None, Some(10.0), Some(2.3456789));
+        assert_eq!(line(&plain), "X=10 Y=2.346 RETRACT=0 RETURN=0 RESUME_X=42 RESUME_Y=0 ; moonlapse");
+        let back = Window { returns: true, retract: true, ..window() };
+        assert_eq!(line(&snapshot(vec![back], None, Some(10.0), None)), "X=10 Y=- RETRACT=1 RETURN=1 ; moonlapse");
+    }
+
+    #[test]
+    fn a_rise_comes_with_the_place_where_it_ends() {
+        let rising = Window { returns: true, rise_to: Some(10.05), ..window() };
+        let said = line(&snapshot(vec![rising], None, Some(1.0), Some(2.0)));
+        assert_eq!(said, "X=1 Y=2 RETRACT=0 RETURN=1 RISE=10.05 RESUME_X=42 RESUME_Y=0 ; moonlapse");
+    }
+
+    #[test]
+    fn a_frame_in_passing_moves_nothing() {
+        let still = Window { kind: Kind::ZeroMotion, ..window() };
+        assert_eq!(line(&snapshot(vec![still], None, None, None)), "PARK=0 RETRACT=0 RETURN=0 ZERO=1 ; moonlapse");
+    }
+
+    #[test]
+    fn a_frame_where_the_print_has_the_head_neither_goes_nor_returns() {
+        let here = Window { returns: true, retract: true, ..window() };
+        assert_eq!(line(&snapshot(vec![here], None, None, None)), "PARK=0 RETRACT=1 RETURN=0 ; moonlapse");
+    }
+
+    #[test]
+    fn the_fallback_serves_where_there_is_no_window() {
+        let fallback = Window { returns: true, retract: true, ..window() };
+        let only = snapshot(vec![], Some(fallback), Some(1.0), Some(2.0));
+        assert_eq!(line(&only), "X=1 Y=2 RETRACT=1 RETURN=1 ; moonlapse");
+        assert_eq!(call(1, &snapshot(vec![], None, None, None)), None);
+    }
+
+    #[test]
+    fn calls_of_slicers_and_people_are_not_ours() {
+        for other in [
+            "TIMELAPSE_TAKE_FRAME",
+            "TIMELAPSE_TAKE_FRAME ; moonlapse",
+            "TIMELAPSE_TAKE_FRAME FRAME=1",
+            " TIMELAPSE_TAKE_FRAME FRAME=1 ; moonlapse",
+            "TIMELAPSE_TAKE_FRAME FRAME=1 ; moonlapse was here",
+        ] {
+            assert!(!is_own_call(other.as_bytes()), "{other}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What calibration finds out about a camera.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::camera;
+
+/// The figures are this good, s: print time is known to a few milliseconds, an exposure to about ten.
+const MARGIN: f64 = 0.010;
+
+/// How late a camera's pictures are and how long they were exposed, s.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    /// From the end of an exposure to the arrival of its frame. For snapshots to the request, and negative where the
+    /// server waits for a later frame.
+    pub latency_s: f64,
+    /// How long an exposure lasts, at most one interval.
+    pub exposure_s: f64,
+    /// From one frame to the next.
+    pub interval_s: f64,
+    /// How much the latency differs from frame to frame.
+    pub jitter_s: f64,
+    /// Standard error of the latency.
+    pub error_s: f64,
+    /// Comings and goings of the head that were seen.
+    pub edges: u32,
+    /// How the server's own timestamps stand up, where it gives any.
+    pub stamps: Option<Stamps>,
+}
+
+/// A server's timestamps, compared with the pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stamps {
+    /// How much later than stamped the middle of the exposures was, s.
+    pub offset_s: f64,
+    /// The exposures lie where the timestamps say.
+    pub right: bool,
+}
+
+impl Timing {
+    /// What the camera is to work with. Its exposures end when they did here, but may begin earlier: in the dark a camera
+    /// exposes for longer, up to an interval.
+    #[must_use]
+    pub fn for_camera(&self) -> camera::Timing {
+        let seconds = |secs: f64| Duration::try_from_secs_f64(secs).unwrap_or_default();
+        camera::Timing {
+            latency: seconds(self.latency_s),
+            exposure: seconds(self.exposure_s.max(self.interval_s)),
+            jitter: seconds((self.jitter_s + MARGIN) / 2.0),
+        }
+    }
+
+    /// How long the head must stand still for a frame of a stream, s: whatever its phase, one whole exposure falls into
+    /// it.
+    #[must_use]
+    pub fn hold_s(&self) -> f64 {
+        self.exposure_s.max(self.interval_s) + self.jitter_s + MARGIN + self.interval_s
+    }
+}

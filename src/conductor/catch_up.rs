@@ -1,0 +1,57 @@
+//! What an earlier run of the agent left: sessions still open, films not made.
+
+use jiff::SignedDuration;
+use tokio::task::JoinHandle;
+use tracing::warn;
+
+use super::filming::on_disk;
+use super::{Event, Workshop};
+use crate::session::Outcome;
+
+/// A film that could not be made (the host was switched off, ffmpeg was missing) is tried again this long.
+const FILM_LATER: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Looks after the sessions that an earlier run of the agent left. `idle` holds, when no print is under way, the file that
+/// the printer says it has completed, if any; open sessions are closed then. Complete ones that never got their film are
+/// reported again.
+pub(super) fn catch_up(workshop: &Workshop, idle: Option<Option<String>>) -> JoinHandle<()> {
+    let Workshop { store, events, clock, .. } = workshop.clone();
+    tokio::spawn(async move {
+        let now = clock.wall();
+        let left = on_disk(&store, move |store| {
+            let mut left = Vec::new();
+            if let Some(completed) = idle {
+                if let Some(file) = completed
+                    && let Some(session) = store.resume(&file, None)?
+                {
+                    store.end(&session.id, Outcome::Complete, now)?;
+                }
+                store.interrupt_others(None, now)?;
+            }
+            for summary in store.list()? {
+                let recent = summary.session.ended_at.is_some_and(|at| now.duration_since(at) < FILM_LATER);
+                let whole = matches!(summary.session.outcome, Outcome::Complete | Outcome::Interrupted);
+                // By the settings of that print: who had autorender off then does not want the film now.
+                let wanted = summary.session.settings.get("autorender").and_then(serde_json::Value::as_bool);
+                if recent
+                    && whole
+                    && wanted == Some(true)
+                    && summary.reels.iter().any(|reel| reel.frames > 0)
+                    && summary.films.is_empty()
+                {
+                    left.push(summary);
+                }
+            }
+            Ok(left)
+        });
+        match left.await {
+            Ok(left) => {
+                for summary in left {
+                    let summary = Box::new(summary);
+                    events.send(Event::Ended { summary, film_asked: false }).await.ok();
+                }
+            }
+            Err(problem) => warn!(error = %problem, "earlier sessions could not be looked through"),
+        }
+    })
+}

@@ -1,0 +1,99 @@
+//! What people ask for: by a macro on the console, or on the page of a UI.
+
+use serde_json::{Value as Json, json};
+use tracing::{info, warn};
+
+use super::films::Job;
+use super::{Conductor, macros};
+use crate::printer::Printer;
+use crate::session::{Outcome, SessionId, View};
+
+impl Conductor {
+    /// One of the control macros was called.
+    pub fn control(&mut self, params: &Json, printer: &Printer) {
+        match params.get("action").and_then(Json::as_str) {
+            Some("start") => {
+                self.stopped = false;
+                if self.current.is_none() && self.settings.enabled && !printer.print_stats().state.is_active() {
+                    // Somebody streams G-code past Klipper's own file: only they know when the print begins and ends.
+                    self.begin_streamed();
+                    self.say("Timelapse: filming until TIMELAPSE_STOP");
+                } else {
+                    self.say("Timelapse: this print is filmed");
+                    self.rearm(printer);
+                }
+            }
+            Some("stop") if self.current.as_ref().is_some_and(|current| current.streamed) => {
+                self.end_current(Outcome::Complete);
+                self.gcode(macros::clear_stopped());
+            }
+            Some("stop") => {
+                self.stopped = true;
+                self.say("Timelapse: no more frames of this print; the film is made at its end");
+            }
+            Some("status") => {
+                let status = self.status();
+                self.say(&status);
+            }
+            other => warn!(?other, "a macro asked for something unknown; are the macros of another version?"),
+        }
+    }
+
+    /// Somebody wants a film now: of the current print at its end when a macro asks (`at_end`), else of the frames so far.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for whoever asked.
+    pub fn render(&mut self, at_end: bool) -> Result<Json, String> {
+        if let Some(current) = &mut self.current
+            && at_end
+        {
+            current.film_asked = true;
+            info!("a film will be made when the print ends");
+            return Ok(json!({"status": "queued"}));
+        }
+        self.make(true, false)
+    }
+
+    /// Somebody wants the frames as a zip.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for whoever asked.
+    pub fn save_frames(&mut self) -> Result<Json, String> {
+        self.make(false, true)
+    }
+
+    fn make(&mut self, film: bool, archive: bool) -> Result<Json, String> {
+        let session = self.current.as_ref().and_then(|c| c.session.clone()).or_else(|| self.latest.clone());
+        let Some(session) = session else {
+            return Err("there are no frames yet; `moonlapse sessions` lists the earlier prints".to_owned());
+        };
+        self.queue(session.clone(), film, archive)?;
+        Ok(json!({"status": "started", "session": session.as_str()}))
+    }
+
+    pub(super) fn queue(&self, session: SessionId, film: bool, archive: bool) -> Result<(), String> {
+        let mut settings = self.settings.clone();
+        if settings.rotation == 0 && !settings.flip_x && !settings.flip_y {
+            let View { rotation, flip_x, flip_y, .. } = self.cameras.first().map(|c| c.view).unwrap_or_default();
+            (settings.rotation, settings.flip_x, settings.flip_y) = (rotation, flip_x, flip_y);
+        }
+        self.workshop.films.make(Job { session, film, archive, settings }).map_err(|busy| busy.to_string())
+    }
+
+    fn status(&self) -> String {
+        let Self { settings, last_frame, misses, .. } = self;
+        match &self.current {
+            _ if !settings.enabled => "Timelapse: switched off".to_owned(),
+            None => "Timelapse: waiting for a print".to_owned(),
+            Some(current) => format!(
+                "Timelapse: {} {}; {} frames, {misses} missed; camera {}",
+                if self.stopped { "stopped for" } else { "filming" },
+                current.print_file,
+                last_frame.count,
+                self.cameras.first().map_or("none", |c| c.spec.name.as_str()),
+            ),
+        }
+    }
+}

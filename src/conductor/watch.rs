@@ -1,0 +1,261 @@
+//! Who says when a frame of this print is due: calls of the file, a timer, or we ourselves by a plan.
+
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{debug, info, warn};
+
+use super::filming::Due;
+use super::frame_call::Standstill;
+use super::live::{self, Live};
+use super::observed::{self, Observer};
+use super::passing::InPassing;
+use super::planning::{self, Planned, Request};
+use super::scheme::{self, Scheme};
+use super::shots::Report;
+use super::{Conductor, Current, Order};
+use crate::camera::Span;
+use crate::config::{Mode, Settings};
+use crate::moonraker::Stretch;
+use crate::planner;
+use crate::printer::Printer;
+use crate::session::{FrameMeta, LAYERS};
+
+/// Who says when a frame is due.
+#[derive(Debug)]
+pub(super) enum Watch {
+    /// Nobody: not yet, or never in this print.
+    Off,
+    /// Calls of TIMELAPSE_TAKE_FRAME in the file, or the hyperlapse.
+    Calls,
+    /// The file is being read.
+    Planning(#[expect(dead_code, reason = "dropping it stops the work")] AbortOnDropHandle<()>),
+    /// The file was read; which layers have their frames is known when the session is there.
+    Planned(Box<Planned>),
+    /// We, by a plan.
+    Live(Live),
+    /// We, by a plan; nothing moves for it.
+    InPassing(InPassing),
+    /// We, by what the head does, as the file cannot be read.
+    Observed(Box<Observer>),
+}
+
+impl Watch {
+    /// By what the head does.
+    pub(super) fn observed() -> Self {
+        Self::Observed(Box::new(Observer::new()))
+    }
+}
+
+/// The settings that a plan depends on.
+pub(super) fn shape(settings: &Settings) -> Settings {
+    let Settings { mode, parkhead, parkpos, park, placement, clearance, every_layers, .. } = settings.clone();
+    let Settings { height_increment, snapshot_gcode, hyperlapse_cycle, enabled, .. } = settings.clone();
+    let Settings { park_custom_pos_x, park_custom_pos_y, park_custom_pos_dz, .. } = *settings;
+    Settings {
+        mode,
+        parkhead,
+        parkpos,
+        park,
+        placement,
+        clearance,
+        every_layers,
+        height_increment,
+        snapshot_gcode,
+        hyperlapse_cycle,
+        enabled,
+        park_custom_pos_x,
+        park_custom_pos_y,
+        park_custom_pos_dz,
+        ..Settings::default()
+    }
+}
+
+impl Conductor {
+    /// Begins with this print, or once more when the settings have changed.
+    pub(super) fn watch_anew(&mut self, printer: &Printer) {
+        let Some(current) = self.current.as_mut().filter(|current| !current.streamed) else { return };
+        let before = std::mem::replace(&mut current.watch, Watch::Calls);
+        if !self.settings.enabled {
+            current.watch = Watch::Off;
+        } else if self.settings.mode.plans() && printer.has_frame_macro() {
+            let hold = self.settings.park_time.max(self.camera_hold);
+            match Scheme::new(&self.settings, printer, hold) {
+                Ok(scheme) => {
+                    let name = current.print_file.clone();
+                    let request = Request { name, local: printer.print_path(), scheme, print: self.prints };
+                    current.watch = Watch::Planning(planning::start(request, &self.workshop));
+                }
+                Err(problem) => {
+                    warn!(error = %problem, "this print is not planned");
+                    self.say(&format!("Timelapse: this print is not planned: {problem}"));
+                }
+            }
+        }
+        self.unwatch(&before);
+    }
+
+    /// The file was read.
+    pub(super) fn planned(&mut self, print: u64, outcome: Result<Box<Planned>, String>, printer: &Printer) {
+        let Some(current) = &mut self.current else { return };
+        if print != self.prints || !matches!(current.watch, Watch::Planning(_)) {
+            debug!(print, "a plan came too late");
+            return;
+        }
+        match outcome {
+            Ok(planned) => {
+                current.watch = Watch::Planned(planned);
+                self.watch_plan(printer);
+            }
+            Err(problem) => {
+                current.watch = Watch::observed();
+                warn!(error = problem, "layers are told by what the head does");
+                self.say(&format!("Timelapse: frames when the head begins a layer: {problem}"));
+            }
+        }
+    }
+
+    /// Begins to take the planned frames, once the plan and the session are there.
+    pub(super) fn watch_plan(&mut self, printer: &Printer) {
+        let Some(current) = &mut self.current else { return };
+        if current.session.is_none() || !matches!(current.watch, Watch::Planned(_)) {
+            return;
+        }
+        let Watch::Planned(planned) = std::mem::replace(&mut current.watch, Watch::Off) else { return };
+        let Planned { plan, calls, annotated, switched_off } = *planned;
+        if switched_off {
+            info!("the file says `timelapse: off`");
+            self.say("Timelapse: the file says `timelapse: off`; no frames of this print");
+            return;
+        }
+        // Calls for frames in passing only mark their points: the instants are found by what Klipper tells.
+        let in_passing = plan.mode == planner::Mode::ZeroMotion;
+        if calls > 0 && (self.settings.mode == Mode::Auto || annotated) && !(annotated && in_passing) {
+            current.watch = Watch::Calls;
+            info!(calls, annotated, "the file brings its own calls; they are used");
+            return;
+        }
+        let (frames, minutes) = (plan.snapshots.len(), plan.totals.added_s / 60.0);
+        let (position, layer) = (printer.file_position().unwrap_or(0), current.last_layer.unwrap_or(0));
+        if in_passing {
+            current.watch = Watch::InPassing(InPassing::new(plan, position, layer));
+            self.orders.push(Order::FollowMotion(true));
+            self.say(&format!("Timelapse: {frames} frames planned, in passing"));
+        } else {
+            let mut live = Live::new(plan, scheme::lift(&self.settings) > 0.0);
+            live.skip(position, layer);
+            current.watch = Watch::Live(live);
+            self.say(&format!("Timelapse: {frames} frames planned, {minutes:.1} minutes in all"));
+        }
+        self.arm();
+    }
+
+    /// Tells Klipper of the next frames, when it is time.
+    pub(super) fn arm(&mut self) {
+        if self.stopped || !self.settings.enabled || !self.macros_ready {
+            return;
+        }
+        if let Some(script) = self.live().and_then(Live::script) {
+            self.gcode(script);
+        }
+    }
+
+    /// Klipper or the connection to it is new: what it was told is void.
+    pub(super) fn rearm(&mut self, printer: &Printer) {
+        match &mut self.current {
+            Some(Current { watch: Watch::Live(live), .. }) => live.rearm(printer.file_position().unwrap_or(0)),
+            Some(Current { watch: Watch::InPassing(_), .. }) => self.orders.push(Order::FollowMotion(true)),
+            _ => {}
+        }
+        self.arm();
+    }
+
+    /// The planned frames of the current print.
+    pub(super) fn live(&mut self) -> Option<&mut Live> {
+        match self.current {
+            Some(Current { watch: Watch::Live(ref mut live), .. }) => Some(live),
+            _ => None,
+        }
+    }
+
+    /// Klipper has read on.
+    pub(super) fn read_on(&mut self, printer: &Printer) {
+        let Some(current) = &mut self.current else { return };
+        match &mut current.watch {
+            Watch::InPassing(passing) => {
+                if let (Some(position), Some(timed)) = (printer.file_position(), printer.timed_until()) {
+                    passing.follow(position, timed);
+                }
+            }
+            Watch::Observed(observer) if !self.stopped && !printer.is_paused() => {
+                let sample = printer.commanded().map(|at| {
+                    let offset = printer.gcode_offset().unwrap_or_default();
+                    std::array::from_fn(|axis| at[axis] - offset[axis])
+                });
+                if let Some(layer) = sample.and_then(|at| observer.sample(at)) {
+                    self.gcode(observed::take(layer));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Klipper has moved the head.
+    pub fn moved(&mut self, stretches: Vec<Stretch>, printer: &Printer) {
+        let Some(Current { watch: Watch::InPassing(passing), filming, .. }) = &mut self.current else { return };
+        let passed = passing.moved(stretches);
+        if self.stopped || !self.settings.enabled {
+            return;
+        }
+        for frame in passed {
+            let Some(at) = printer.clock().at(frame.time) else { continue };
+            let [x, y, z] = frame.at.map(Some);
+            let temperature = |heater: &str| printer.temperature(heater).map(|t| t.actual);
+            let meta = FrameMeta {
+                layer: Some(frame.layer),
+                height_mm: Some(frame.height),
+                x_mm: x,
+                y_mm: y,
+                z_mm: z,
+                extruder_c: temperature("extruder"),
+                bed_c: temperature("heater_bed"),
+                file_position: printer.file_position(),
+                ..FrameMeta::default()
+            };
+            let standstill = Standstill { span: Span { from: at, until: at }, call_delay: 0.0 };
+            if let Err(reason) = filming.frame(Due { standstill, track: LAYERS, meta, planned: Some(frame.number) }) {
+                passing.ended(frame.number, Some(reason));
+            }
+        }
+    }
+
+    /// A planned frame is stored, or was missed.
+    pub(super) fn frame_ended(&mut self, planned: Option<u32>, missed: Option<&str>) {
+        let (Some(current), Some(number)) = (&mut self.current, planned) else { return };
+        match (&mut current.watch, missed) {
+            (Watch::Live(live), None) => live.captured(number),
+            (Watch::Live(live), Some(reason)) => live.missed(number, reason),
+            (Watch::InPassing(passing), missed) => passing.ended(number, missed),
+            _ => {}
+        }
+    }
+
+    /// Says how a print's planned frames went.
+    pub(super) fn report(&mut self, watch: &Watch) {
+        let report = match watch {
+            Watch::Live(live) => live.report(),
+            Watch::InPassing(passing) => passing.report(),
+            Watch::Off | Watch::Calls | Watch::Planning(_) | Watch::Planned(_) | Watch::Observed(_) => return,
+        };
+        let Report { planned, captured, by_window, by_fallback, missed, added_s } = report;
+        info!(planned, captured, by_window, by_fallback, ?missed, added_s = added_s.round(), "planned frames");
+        self.added_s = added_s;
+        self.unwatch(watch);
+    }
+
+    fn unwatch(&mut self, watch: &Watch) {
+        match watch {
+            Watch::Live(_) => self.gcode(live::disarm()),
+            Watch::InPassing(_) => self.orders.push(Order::FollowMotion(false)),
+            Watch::Off | Watch::Calls | Watch::Planning(_) | Watch::Planned(_) | Watch::Observed(_) => {}
+        }
+    }
+}
