@@ -194,8 +194,8 @@ impl PieceRecipe {
 
 /// How the film of a profile can be made from pieces; or why it cannot, and is rendered as a whole when the print has ended.
 ///
-/// `width` and `height` are those of the frames of the reel with this number, `view` is that of the reel. Repeated frames ([`super::Timing`]) are
-/// frames of pieces like others.
+/// `width` and `height` are those of the frames of the reel with this number, `view` is that of the reel. Repeated frames
+/// ([`super::Timing`]) are frames of pieces like others.
 pub fn pieces(profile: &Profile, reel: u32, view: &View, width: u32, height: u32) -> Result<PieceRecipe, &'static str> {
     let source = Source { width, height, part: view.crop, turn: profile.turn_of(reel, view) };
     let chain = Chain::new(profile, &[source], &Cut::default());

@@ -147,7 +147,14 @@ impl Timing {
             .chain(held(last, self.hold_last))
             .chain(roll(self.post_roll, self.post_roll_of))
             .collect();
-        resample(order, fps, codec.stored_rate(fps))
+        // Of the rates that can be stored, the first with which the film lasts as long as it should.
+        let seconds = order.len() as f64 / fps.as_f64();
+        let error = |rate: &Fps| {
+            let frames = seconds * rate.as_f64();
+            ((frames - frames.round()) / rate.as_f64() * 1e6).abs() as u64
+        };
+        let stored = codec.stored_rates(fps).into_iter().min_by_key(error).unwrap_or(fps);
+        resample(order, fps, stored)
     }
 }
 
@@ -246,6 +253,9 @@ mod tests {
         let mpeg = at("12.5", Codec::Mpeg2);
         assert_eq!((mpeg.fps, mpeg.len(), mpeg.seconds()), (fps("25"), 120, 4.8));
         assert_eq!(mpeg.order[..4], [Shown::Frame(0), Shown::Frame(0), Shown::Frame(1), Shown::Frame(1)]);
+        let length = Pace::Length { seconds: 3.2, min: fps("1"), max: fps("60") };
+        let mpeg = timing(length).timeline(60, Codec::Mpeg2);
+        assert_eq!((mpeg.fps, mpeg.len(), mpeg.seconds()), (fps("25"), 80, 3.2), "18.75 frames a second");
         let gif = at("60", Codec::Gif);
         assert_eq!((gif.fps, gif.len(), gif.seconds()), (fps("50"), 50, 1.0));
         assert_eq!(gif.order.last(), Some(&Shown::Frame(59)));

@@ -161,28 +161,27 @@ impl Codec {
         }
     }
 
-    /// The rate at which a film of `wanted` frames a second is stored.
+    /// The rates at which a film of `wanted` frames a second can be stored, the best one first.
     ///
-    /// MPEG-2 knows eight rates, MPEG-4 no fraction with terms above 65535, and a GIF counts hundredths of a second, of which viewers refuse less than two. Where
-    /// the wanted rate cannot be stored, frames are repeated or left out so that the film lasts as long as it should.
+    /// MPEG-2 knows eight rates, MPEG-4 no fraction with terms above 65535, and a GIF counts hundredths of a second, of
+    /// which viewers refuse less than two. Where the wanted rate cannot be stored, frames are repeated or left out so that
+    /// the film lasts as long as it should.
     #[must_use]
-    pub fn stored_rate(self, wanted: Fps) -> Fps {
+    pub fn stored_rates(self, wanted: Fps) -> Vec<Fps> {
         match self {
-            Self::Gif if wanted.as_f64() > 50.0 => Fps::whole(50),
+            Self::Gif if wanted.as_f64() > 50.0 => vec![Fps::whole(50)],
             Self::Mpeg2 => {
                 let rates =
                     [(24_000, 1001), (24, 1), (25, 1), (30_000, 1001), (30, 1), (50, 1), (60_000, 1001), (60, 1)];
-                let rates = rates.map(|(num, den)| Fps::new(num, den).unwrap_or(Fps::whole(60)));
-                let whole_multiple = |rate: &Fps| {
-                    let times = rate.as_f64() / wanted.as_f64();
-                    (times - times.round()).abs() < 1e-6 && times > 0.5
-                };
-                let fast_enough = |rate: &Fps| rate.as_f64() >= wanted.as_f64();
-                let multiple = rates.into_iter().find(whole_multiple);
-                multiple.or_else(|| rates.into_iter().find(fast_enough)).unwrap_or(Fps::whole(60))
+                let times = |rate: &Fps| rate.as_f64() / wanted.as_f64();
+                let mut rates: Vec<Fps> = rates.into_iter().filter_map(|(num, den)| Fps::new(num, den)).collect();
+                rates.retain(|rate| times(rate) > 1.0 - 1e-9);
+                // A whole multiple shows every frame equally long.
+                rates.sort_by_key(|rate| (times(rate) - times(rate).round()).abs() > 1e-6);
+                if rates.is_empty() { vec![Fps::whole(60)] } else { rates }
             }
-            Self::Mpeg4 => wanted.with_terms_up_to(65_535),
-            _ => wanted,
+            Self::Mpeg4 => vec![wanted.with_terms_up_to(65_535)],
+            _ => vec![wanted],
         }
     }
 
@@ -199,7 +198,7 @@ mod tests {
 
     #[test]
     fn rates_that_a_codec_cannot_hold_become_ones_it_can() {
-        let stored = |codec: Codec, rate: &str| codec.stored_rate(Fps::parse(rate).unwrap()).to_string();
+        let stored = |codec: Codec, rate: &str| codec.stored_rates(Fps::parse(rate).unwrap())[0].to_string();
         for (wanted, expected) in [("12.5", "25"), ("10", "30"), ("24", "24"), ("7.3", "24000/1001"), ("90", "60")] {
             assert_eq!(stored(Codec::Mpeg2, wanted), expected, "{wanted}");
         }
