@@ -194,7 +194,7 @@ async fn films_wait_for_the_end_of_a_print_unless_somebody_asks() {
 #[tokio::test]
 async fn what_was_queued_is_made_by_the_next_run() {
     let bench = Bench::new();
-    let mut run = bench.start();
+    let run = bench.start();
     run.films.set_printing(true);
     let session = run.session(4);
     run.end(&session, Outcome::Complete);

@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(one.replace("threads 1", "threads 2"), two, "in the decoder, the filters and the encoder");
         let tags = ["-metadata".to_owned(), "title=x".to_owned()];
         let join = shell(&recipe.join_args(Path::new("/s/.l"), Path::new("/f/.f"), Fps::whole(25), &tags));
-        assert!(join.contains("-map 0:v:0 -metadata title=x -c copy -bsf:v"), "{join}");
+        assert!(join.contains("-map 0:v:0 -metadata 'title=x' -c copy -bsf:v"), "{join}");
     }
 
     #[test]
