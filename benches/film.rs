@@ -214,7 +214,7 @@ fn children() -> Vec<PathBuf> {
     folders.filter(is_mine).collect()
 }
 
-fn peak_of(process: &PathBuf) -> Option<u64> {
+fn peak_of(process: &std::path::Path) -> Option<u64> {
     let status = fs::read_to_string(process.join("status")).ok()?;
     status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix("kB")?.trim().parse().ok()
 }

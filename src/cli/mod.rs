@@ -1,6 +1,7 @@
 //! The `moonlapse` command: one file per subcommand, each with its arguments and a `run`.
 
 mod annotate;
+mod calibrate;
 mod check;
 mod failure;
 mod meter;
@@ -32,6 +33,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Annotate(Box<annotate::Annotate>),
+    Calibrate(calibrate::Calibrate),
     Check(check::Check),
     Plan(Box<plan::Plan>),
     Queue(queue::Queue),
@@ -49,6 +51,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Annotate(annotate) => annotate.run(),
+            Command::Calibrate(calibrate) => calibrate.run(),
             Command::Check(check) => check.run(),
             Command::Plan(plan) => plan.run(),
             Command::Queue(queue) => queue.run(),

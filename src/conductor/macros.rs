@@ -19,7 +19,7 @@ pub(super) fn setup(settings: &Settings, hold: f64) -> String {
     format!(
         "_SET_TIMELAPSE_SETUP ENABLE={} VERBOSE={} CALLS={} BY_TIME={} PARK_ENABLE={} PARK_POS={pos} CUSTOM_POS_X={} CUSTOM_POS_Y={} \
          CUSTOM_POS_DZ={} TRAVEL_SPEED={} TRAVEL_ACCEL={} RETRACT_SPEED={} EXTRUDE_SPEED={} RETRACT_DISTANCE={} EXTRUDE_DISTANCE={} \
-         FW_RETRACT={} HOLD={hold:.3}",
+         FW_RETRACT={} TRIGGER={} HOLD={hold:.3}",
         word(settings.enabled),
         word(settings.gcode_verbose),
         word(settings.mode.takes_calls()),
@@ -35,7 +35,40 @@ pub(super) fn setup(settings: &Settings, hold: f64) -> String {
         settings.park_retract_distance,
         settings.park_extrude_distance,
         word(settings.fw_retract),
+        trigger(&settings.camera_macro),
     )
+}
+
+/// The first word of [`around`].
+const AROUND: &str = "_SET_TIMELAPSE_AROUND";
+
+/// What the macro does before and after a frame, on a line of its own; nothing where nothing is wanted and `had`, the
+/// setup that the macros have, does not want anything either.
+#[must_use]
+pub(super) fn around(settings: &Settings, had: Option<&str>) -> String {
+    let Settings { light_pin, light_value, light_idle, light_settle, gcode_before_frame, gcode_after_frame, .. } =
+        settings;
+    let wanted = [light_pin, gcode_before_frame, gcode_after_frame].iter().any(|text| !text.is_empty());
+    if !wanted && !had.is_some_and(|had| had.contains(AROUND)) {
+        return String::new();
+    }
+    // One line each; what would end the quotes or the line has no place in a name.
+    let name = |text: &str| -> String {
+        let line = text.lines().next().unwrap_or_default().trim();
+        line.chars().filter(|c| !matches!(c, '"' | '\'' | '\\' | ';' | '#' | '*' | '{' | '}')).collect()
+    };
+    format!(
+        "\n{AROUND} LIGHT=\"{}\" VALUE={light_value} IDLE={light_idle} SETTLE={light_settle} BEFORE=\"{}\" AFTER=\"{}\"",
+        name(light_pin),
+        name(gcode_before_frame),
+        name(gcode_after_frame),
+    )
+}
+
+/// The macro that triggers a camera; a word that names none where none is wanted or where it can be no macro's name.
+fn trigger(name: &str) -> &str {
+    let good = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if good { name } else { "-" }
 }
 
 /// A line on the console. Characters that mean something to Klipper's parser are replaced.
@@ -71,7 +104,7 @@ mod tests {
     #[test]
     fn the_setup_carries_every_setting_of_the_macro() {
         let settings = Settings { parkhead: true, parkpos: ParkPosition::XOnly, ..Settings::default() };
-        insta::assert_snapshot!(setup(&settings, 0.1), @"_SET_TIMELAPSE_SETUP ENABLE=True VERBOSE=False CALLS=True BY_TIME=False PARK_ENABLE=True PARK_POS=x_only CUSTOM_POS_X=10 CUSTOM_POS_Y=10 CUSTOM_POS_DZ=0 TRAVEL_SPEED=200 TRAVEL_ACCEL=0 RETRACT_SPEED=15 EXTRUDE_SPEED=15 RETRACT_DISTANCE=1 EXTRUDE_DISTANCE=1 FW_RETRACT=False HOLD=0.100");
+        insta::assert_snapshot!(setup(&settings, 0.1), @"_SET_TIMELAPSE_SETUP ENABLE=True VERBOSE=False CALLS=True BY_TIME=False PARK_ENABLE=True PARK_POS=x_only CUSTOM_POS_X=10 CUSTOM_POS_Y=10 CUSTOM_POS_DZ=0 TRAVEL_SPEED=200 TRAVEL_ACCEL=0 RETRACT_SPEED=15 EXTRUDE_SPEED=15 RETRACT_DISTANCE=1 EXTRUDE_DISTANCE=1 FW_RETRACT=False TRIGGER=- HOLD=0.100");
     }
 
     #[test]
@@ -79,5 +112,19 @@ mod tests {
         let said = say("the file \"a;b*c\" isn't\nthere\\");
         assert_eq!(said.matches('"').count(), 2);
         assert!(!said.contains(['\'', ';', '*', '\n', '\\']), "{said}");
+    }
+
+    #[test]
+    fn light_is_set_up_where_it_is_wanted_and_taken_back_where_it_was() {
+        let plain = Settings::default();
+        assert_eq!(around(&plain, None), "");
+        let gcode_before_frame = "LIGHT_ON LEVEL=\"5\"; M112".to_owned();
+        let lit = Settings { light_pin: "caselight".into(), gcode_before_frame, ..Settings::default() };
+        let line = around(&lit, None);
+        assert_eq!(
+            line,
+            "\n_SET_TIMELAPSE_AROUND LIGHT=\"caselight\" VALUE=1 IDLE=0 SETTLE=0.2 BEFORE=\"LIGHT_ON LEVEL=5 M112\" AFTER=\"\""
+        );
+        assert!(around(&plain, Some(&line)).contains("LIGHT=\"\""));
     }
 }

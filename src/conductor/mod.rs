@@ -7,6 +7,8 @@
 //! What takes time is done by workers: [`filming`] hands each moment of a print to its cameras, a `lane` takes and stores
 //! the frames of one camera, [`films`] makes films.
 
+mod around;
+mod beginning;
 mod catch_up;
 mod events;
 pub mod filming;
@@ -328,6 +330,8 @@ impl Conductor {
             Event::Ended { summary, film_asked } => self.ended(&summary, film_asked),
             Event::Ui(event) => self.orders.push(Order::Ui { event: Some(event), last_frame: None }),
             Event::Say(line) => self.say(&line),
+            Event::Gcode(script) => self.gcode(script),
+            Event::Power { device, on } => self.orders.push(Order::Power { device, on }),
         }
     }
 
@@ -433,7 +437,8 @@ impl Conductor {
         // With a print under way its own session is kept open; see `Filming::begin` for the others.
         let ended = (!stats.state.is_active())
             .then(|| (stats.state == PrintState::Complete).then_some(stats.filename).filter(|file| !file.is_empty()));
-        self.ending = Some(catch_up::catch_up(&self.workshop, ended));
+        let v4l2_ctl = self.settings.v4l2_ctl_binary_path.clone();
+        self.ending = Some(catch_up::catch_up(&self.workshop, ended, v4l2_ctl));
     }
 
     /// Brings the macros up to date, where they are not: no script is sent for nothing.
@@ -446,7 +451,7 @@ impl Conductor {
             return;
         }
         let hold = self.settings.park_time.max(self.camera_hold);
-        let setup = macros::setup(&self.settings, hold);
+        let setup = macros::setup(&self.settings, hold) + &macros::around(&self.settings, self.macros_have.as_deref());
         if self.macros_have.as_ref() != Some(&setup) {
             self.macros_have = Some(setup.clone());
             self.gcode(setup);

@@ -178,13 +178,13 @@ impl Conductor {
 
     /// Klipper has read on.
     pub(super) fn read_on(&mut self, printer: &Printer) {
+        if let Some(live) = self.live()
+            && live.exclude(printer.excluded_objects())
+        {
+            self.rearm(printer);
+        }
         let Some(current) = &mut self.current else { return };
         match &mut current.watch {
-            Watch::Live(live) => {
-                if live.exclude(printer.excluded_objects()) {
-                    self.rearm(printer);
-                }
-            }
             Watch::InPassing(passing) => {
                 if let (Some(position), Some(timed)) = (printer.file_position(), printer.timed_until()) {
                     passing.follow(position, timed);

@@ -202,7 +202,7 @@ pub struct Settings {
     /// The ffmpeg program.
     #[schemars(extend("x-scope" = "conf"))]
     pub ffmpeg_binary_path: String,
-    /// Read so that configurations of moonraker-timelapse load; without effect, as cameras over https are not supported yet.
+    /// Accepts any certificate of cameras over https, such as those that cameras sign themselves.
     #[schemars(extend("x-scope" = "conf"))]
     pub wget_skip_cert_check: bool,
     /// Folder of the frame store; empty takes `moonlapse` in Moonraker's data folder. Not on a RAM disk: frames must
@@ -249,7 +249,8 @@ pub struct Settings {
     #[schemars(extend("x-scope" = "ui"))]
     pub hold_camera: String,
     /// What differs from the webcam's entry in Moonraker, one webcam a line: its name or uid, a colon, and any of
-    /// `delay=SECONDS`, `rotation=DEGREES`, `flip_x`, `flip_y`, `crop=LEFT,TOP,WIDTH,HEIGHT` (in percent).
+    /// `delay=SECONDS`, `rotation=DEGREES`, `flip_x`, `flip_y`, `crop=LEFT,TOP,WIDTH,HEIGHT` (in percent), `stills` (its
+    /// snapshots instead of its stream, where they are larger).
     #[schemars(extend("x-scope" = "readonly"))]
     pub camera_options: String,
     /// After this many frames in a row that a camera did not give, a line on the console says so; 0 never does.
@@ -301,6 +302,90 @@ pub struct Settings {
     /// Deletes the oldest films when all take more than this; 0 sets no limit.
     #[schemars(range(min = 0, max = 100_000_000), extend("x-scope" = "ui", "x-unit" = "MB"))]
     pub keep_films_size: u32,
+    // What is done around prints, frames and films.
+    /// Command for a shell, run when a print begins. See docs/hooks.md for what it is told.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_before_print: String,
+    /// Command for a shell, run when a print has ended and its last frame is taken.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_after_print: String,
+    /// Command for a shell, run when a frame is announced, while the head is on its way. The frame does not wait for it.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_before_frame: String,
+    /// Command for a shell, run when all cameras have given their frame.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_after_frame: String,
+    /// Command for a shell, run before a film is made.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_before_film: String,
+    /// Command for a shell, run when a film was made, such as an upload.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_after_film: String,
+    /// Command for a shell, run when a camera has missed `camera_gone_after` frames in a row.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_camera_gone: String,
+    /// After this a command is killed with all that it has started.
+    #[schemars(range(min = 1, max = 3600), extend("x-scope" = "conf", "x-unit" = "s"))]
+    pub hook_timeout: u32,
+    /// G-code, run when a print begins.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_before_print: String,
+    /// G-code, run when a print has ended.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_after_print: String,
+    /// Name of a macro, run when the head has arrived for a frame, before it stands still.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_before_frame: String,
+    /// Name of a macro, run when the head has stood still for a frame, before it returns.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_after_frame: String,
+    /// G-code, run before a film is made.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_before_film: String,
+    /// G-code, run when a film was made.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_after_film: String,
+    /// G-code, run when a camera has missed `camera_gone_after` frames in a row.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_camera_gone: String,
+    /// An `[output_pin]`, `[led]`, `[neopixel]` or `[dotstar]` of Klipper, by its name, that is switched on for each frame.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub light_pin: String,
+    /// Value of `light_pin` for a frame, as a part of the most.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-scope" = "conf"))]
+    pub light_value: f64,
+    /// Value of `light_pin` after a frame.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-scope" = "conf"))]
+    pub light_idle: f64,
+    /// A `[power]` device of Moonraker that is switched on for each frame.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub light_power: String,
+    /// How long the light takes to be steady, and the camera to adjust to it; the head stands still meanwhile.
+    #[schemars(range(min = 0.0, max = 2.0), extend("x-scope" = "conf", "x-unit" = "s"))]
+    pub light_settle: f64,
+    /// Cameras whose automatic exposure, focus and white balance are switched off for a print, one a line: the device
+    /// (such as /dev/video0), and optionally which (`exposure`, `focus`, `white_balance`) and `CONTROL=VALUE` pairs.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub camera_lock: String,
+    /// The v4l2-ctl program.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub v4l2_ctl_binary_path: String,
+    // Cameras that are no webcams; see docs/cameras.md.
+    /// A program that takes one picture per run, in place of a webcam: `gphoto2 --capture-image-and-download --filename
+    /// {file}`, or any other. Without `{file}` the JPEG is read from its standard output.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub camera_command: String,
+    /// After this the program is killed, and the frame missed.
+    #[schemars(range(min = 1, max = 300), extend("x-scope" = "conf", "x-unit" = "s"))]
+    pub camera_command_timeout: u32,
+    /// A line of the program's output with this text says that the exposure is over: the head may leave while the picture
+    /// is downloaded. Empty waits for the program's end.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub camera_shutter_word: String,
+    /// A macro that is run for each frame while the head stands still, to trigger a camera by the printer. Its pictures
+    /// stay on that camera.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub camera_macro: String,
 
     // Films beside the default one.
     /// More films of each print, one a line: `name: key=value ...`, see docs/films.md. A line `default: ...` changes the
@@ -385,6 +470,32 @@ impl Default for Settings {
             keep_films_days: 0,
             keep_films_count: 0,
             keep_films_size: 0,
+            hook_before_print: String::new(),
+            hook_after_print: String::new(),
+            hook_before_frame: String::new(),
+            hook_after_frame: String::new(),
+            hook_before_film: String::new(),
+            hook_after_film: String::new(),
+            hook_camera_gone: String::new(),
+            hook_timeout: 30,
+            gcode_before_print: String::new(),
+            gcode_after_print: String::new(),
+            gcode_before_frame: String::new(),
+            gcode_after_frame: String::new(),
+            gcode_before_film: String::new(),
+            gcode_after_film: String::new(),
+            gcode_camera_gone: String::new(),
+            light_pin: String::new(),
+            light_value: 1.0,
+            light_idle: 0.0,
+            light_power: String::new(),
+            light_settle: 0.2,
+            camera_lock: String::new(),
+            v4l2_ctl_binary_path: "v4l2-ctl".to_owned(),
+            camera_command: String::new(),
+            camera_command_timeout: 30,
+            camera_shutter_word: "shutter".to_owned(),
+            camera_macro: String::new(),
             profiles: String::new(),
         }
     }

@@ -83,14 +83,14 @@ impl Job {
                 let (x, y) = corner(square);
                 line(format_args!("EXCLUDE_OBJECT_START NAME=S{square}"));
                 line(format_args!("G1 E-.8 F2400\nG1 X{x} Y{y} F9000\nG1 E.8 F2400\n;TYPE:Perimeter"));
-                for ring in 0..6 {
+                for ring in 0..4 {
                     let (inset, side) = (0.45 * f64::from(ring), 10.0 - 0.9 * f64::from(ring));
                     let (x, y, e) = (x + inset, y + inset, side * 0.04);
                     line(format_args!("G1 X{x:.2} Y{y:.2} F6000"));
                     for (dx, dy) in [(side, 0.0), (side, side), (0.0, side), (0.0, 0.0)] {
-                        line(format_args!("G1 X{:.2} Y{:.2} E{e:.4} F2400", x + dx, y + dy));
+                        line(format_args!("G1 X{:.2} Y{:.2} E{e:.4} F4800", x + dx, y + dy));
                     }
-                    if way == Way::SlicerCalls && layer % 2 == 1 && ring == 3 && square == (layer / 2 + 2) % count {
+                    if way == Way::SlicerCalls && layer % 2 == 1 && ring == 2 && square == (layer / 2 + 2) % count {
                         line(format_args!("{CALL}"));
                     }
                 }

@@ -68,6 +68,12 @@ impl Fault {
         matches!(self, Self::Cancel | Self::KlipperRestart)
     }
 
+    /// Whether it is a command, which would be at the same place of the file in a print without timelapse.
+    #[must_use]
+    pub fn is_in_the_file(self) -> bool {
+        matches!(self, Self::Pause | Self::Cancel | Self::FilamentChange | Self::ExcludeObject)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Pause => "pause",

@@ -1,9 +1,11 @@
 //! One printer with timelapse, and what its prints must be like whatever happens.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use tokio::task::JoinHandle;
 
 use super::frame_watch::{FrameWatch, Place};
 use super::inflict::inflict;
@@ -47,8 +49,11 @@ pub struct Stage {
     pub way: Way,
     job: Job,
     watch: FrameWatch,
-    reference: Reference,
+    reference: Arc<Reference>,
 }
+
+/// A print without timelapse that runs beside the filmed one.
+type PlainPrint = JoinHandle<anyhow::Result<Outcome>>;
 
 /// A print that is under way.
 #[derive(Debug)]
@@ -79,7 +84,7 @@ impl Stage {
         options.camera.look = Look { width: 640, height: 360, ..Look::default() };
         let (studio, reference) = tokio::try_join!(options.start(), Reference::start(printer))?;
         let watch = FrameWatch::new(studio.rig.machine(), PARK, moved_area(&job.plain).grown(5.0));
-        Ok(Self { studio, way, job, watch, reference })
+        Ok(Self { studio, way, job, watch, reference: Arc::new(reference) })
     }
 
     /// Leaves the folders behind, to look at the logs.
@@ -90,6 +95,8 @@ impl Stage {
     /// One print with a fault in each of `phases`: the verdicts up to the first failure.
     pub async fn print(&mut self, fault: Fault, phases: &[Phase]) -> Vec<Verdict> {
         let mut verdicts = Vec::new();
+        // Where the file of the print without timelapse is known from the start, that runs beside the other one.
+        let plain = (!fault.is_in_the_file()).then(|| self.plain_print());
         let mut print = match self.begin().await {
             Ok(print) => print,
             Err(error) => return vec![self.failed(&error)],
@@ -103,7 +110,7 @@ impl Stage {
                 }
             }
         }
-        if let Err(error) = self.finish(&print, Some(fault)).await {
+        if let Err(error) = self.finish(&print, Some(fault), plain).await {
             // Any of them may be the cause.
             let failed = self.failed(&error.context("the whole print"));
             verdicts.fill(failed);
@@ -117,8 +124,9 @@ impl Stage {
     ///
     /// When it ends in another way than without timelapse.
     pub async fn whole_print(&mut self) -> anyhow::Result<()> {
+        let plain = self.plain_print();
         let print = self.begin().await?;
-        let finished = self.finish(&print, None).await;
+        let finished = self.finish(&print, None, Some(plain)).await;
         finished.inspect_err(|_| self.keep())
     }
 
@@ -179,6 +187,11 @@ impl Stage {
             ensure!(outcome.state == "standby", "the print is {:?}", outcome.state);
             next.await
         }
+    }
+
+    fn plain_print(&self) -> PlainPrint {
+        let (reference, job) = (Arc::clone(&self.reference), self.job.clone());
+        tokio::spawn(async move { reference.outcome(&job, &[]).await })
     }
 
     async fn begin(&self) -> anyhow::Result<Print> {
@@ -249,7 +262,7 @@ impl Stage {
     }
 
     /// The end of a print that went on: it is complete, and all is as without timelapse.
-    async fn finish(&self, print: &Print, fault: Option<Fault>) -> anyhow::Result<()> {
+    async fn finish(&self, print: &Print, fault: Option<Fault>, plain: Option<PlainPrint>) -> anyhow::Result<()> {
         if fault.is_some() {
             self.studio.rig.speed(REST_SPEED).await?;
         }
@@ -257,7 +270,13 @@ impl Stage {
         tracing::info!(?fault, state, "the print has ended");
         let outcome = Outcome::of(&self.studio.rig, state, print.e_before).await?;
         let film = self.studio.wait_for_film(print.events_before, ANSWER);
-        let (film, expected) = tokio::join!(film, self.reference.outcome(&self.job, &print.faults));
+        let expected = async {
+            match plain {
+                Some(plain) => plain.await.context("the print without timelapse")?,
+                None => self.reference.outcome(&self.job, &print.faults).await,
+            }
+        };
+        let (film, expected) = tokio::join!(film, expected);
         outcome.equals(&expected?)?;
         film?;
         self.check_log(print, fault)?;
