@@ -9,7 +9,10 @@ use std::process::Command;
 use jiff::Zoned;
 use jiff::civil::date;
 use jiff::tz::TimeZone;
-use moonlapse::render::{Film, FilmRequest, FilmSettings, OnVerified, ParamError, Progress, RenderError, Tools, film};
+use moonlapse::render::{
+    Film, FilmRequest, FilmSettings, OnVerified, ParamError, Print, Profile, Progress, Reel, RenderError, Tools, film,
+};
+use moonlapse::session::{Frame, FrameMeta};
 use rustix::process::Pid;
 use tokio_util::sync::CancellationToken;
 
@@ -53,18 +56,21 @@ impl Bench {
 
     fn request(&self, frames: &[PathBuf], settings: FilmSettings) -> FilmRequest {
         FilmRequest {
-            frames: frames.to_vec(),
-            segments: None,
-            print_file: "parts/benchy v2.gcode".into(),
+            reels: vec![reel(frames)],
+            print: Print { file: "parts/benchy v2.gcode".into(), ..Print::default() },
+            hero: None,
             output_dir: self.films(),
+            suffix: String::new(),
             made_at: made_at(),
-            settings,
+            profile: Profile::of_settings(&settings).unwrap(),
             tools: Tools::default(),
+            segments: None,
             on_verified: OnVerified::default(),
         }
     }
 
     async fn film(&self, frames: &[PathBuf], settings: FilmSettings) -> Result<Film, RenderError> {
+        Profile::of_settings(&settings)?;
         film(self.request(frames, settings), |_| {}, &CancellationToken::new()).await
     }
 
@@ -80,6 +86,21 @@ impl Bench {
     fn names(&self) -> Vec<String> {
         names(&self.films())
     }
+}
+
+fn reel(frames: &[PathBuf]) -> Reel {
+    let frame = |(i, path): (usize, &PathBuf)| Frame {
+        reel: 0,
+        number: i as u32 + 1,
+        shot: i as u32 + 1,
+        path: path.clone(),
+        width: 64,
+        height: 48,
+        bytes: 0,
+        adopted: false,
+        meta: FrameMeta::default(),
+    };
+    Reel { frames: frames.iter().enumerate().map(frame).collect(), ..Reel::default() }
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -200,6 +221,8 @@ async fn names_are_those_of_moonraker_timelapse_and_never_taken_twice() {
     assert_eq!(
         bench.names(),
         [
+            ".timelapse_benchy v2.gcode_20261123_1530.mp4.json",
+            ".timelapse_benchy v2.gcode_20261123_1530_2.mp4.json",
             "timelapse_benchy v2.gcode_20261123_1530.jpg",
             "timelapse_benchy v2.gcode_20261123_1530.mp4",
             "timelapse_benchy v2.gcode_20261123_1530_2.mp4",

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::paths::DataPath;
 use crate::config::{Layer, merge, read_moonraker_conf};
+use crate::render::FilmSettings;
 
 /// Check the [timelapse] section of moonraker.conf and say what is wrong with it.
 ///
@@ -36,14 +37,19 @@ impl Check {
                 return ExitCode::from(2);
             }
         };
-        for fault in &merged.faults {
+        let mut faults: Vec<String> = merged.faults.iter().map(ToString::to_string).collect();
+        match FilmSettings::from(&merged.settings).profiles() {
+            Ok((_, wrong)) => faults.extend(wrong.iter().map(ToString::to_string)),
+            Err(wrong) => faults.push(wrong.to_string()),
+        }
+        for fault in &faults {
             eprintln!("{fault}");
         }
         if self.json {
             println!("{:#}", serde_json::json!(merged.settings));
-        } else if merged.faults.is_empty() {
+        } else if faults.is_empty() {
             println!("{}: all options of [timelapse] are right", path.display());
         }
-        if merged.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 }

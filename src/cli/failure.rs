@@ -3,7 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use crate::render::{ImportError, RenderError};
+use crate::render::{ImportError, ProfileError, RenderError};
 use crate::session::StoreError;
 
 /// Exit status after Ctrl-C, as shells expect it.
@@ -48,6 +48,12 @@ impl From<ImportError> for Failure {
             ImportError::Cancelled => Self::Interrupted,
             error => Self::Message(error.to_string()),
         }
+    }
+}
+
+impl From<ProfileError> for Failure {
+    fn from(error: ProfileError) -> Self {
+        Self::Message(error.to_string())
     }
 }
 

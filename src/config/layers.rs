@@ -182,7 +182,7 @@ fn plain(value: &Json) -> String {
 }
 
 /// Levenshtein's edit distance.
-fn distance(a: &str, b: &str) -> usize {
+pub(crate) fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();
     for (i, x) in a.chars().enumerate() {
         let mut diagonal = row[0];
@@ -224,7 +224,7 @@ mod tests {
         let flags = Layer::flags(&[("parkpos".to_owned(), "custom".to_owned())]);
         let merged = merge([&saved, &conf, &flags]).unwrap();
         assert!(merged.settings.parkhead);
-        assert_eq!(merged.settings.output_framerate, 25);
+        assert_eq!(merged.settings.output_framerate, 25.0);
         assert_eq!(merged.settings.parkpos, ParkPosition::Custom);
         assert!(merged.faults.is_empty());
     }

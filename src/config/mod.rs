@@ -12,6 +12,7 @@ mod settings;
 
 pub use conf_file::{ConfFile, ConfOption, Section};
 pub use error::{ConfigError, OptionError};
+pub(crate) use layers::distance;
 pub use layers::{ENV_PREFIX, Layer, Merged, SECTION, merge, read_moonraker_conf};
 pub use paths::expand_home;
 pub use settings::{AfterPrint, FilmWhilePrinting, Mode, ParkPosition, Settings};

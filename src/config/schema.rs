@@ -294,14 +294,14 @@ mod tests {
         assert_eq!(parse("enabled", "Yes"), Ok(Value::from(true)));
         assert_eq!(parse("enabled", "maybe"), Err("expected True or False".to_owned()));
         assert_eq!(parse("constant_rate_factor", "52"), Err("expected a whole number from 0 to 51".to_owned()));
-        assert_eq!(parse("output_framerate", "29.97"), Err("expected a whole number from 1 to 240 1/s".to_owned()));
+        assert_eq!(parse("targetlength", "29.97"), Err("expected a whole number from 1 to 86400 s".to_owned()));
         assert_eq!(parse("park_time", "nan"), Err("expected a number from 0 to 5 s".to_owned()));
         assert_eq!(parse("parkpos", "Back_Left"), Ok(Value::from("back_left")));
     }
 
     #[test]
     fn whole_floats_of_the_database_are_whole_numbers() {
-        let spec = spec_of("output_framerate").unwrap();
+        let spec = spec_of("targetlength").unwrap();
         assert_eq!(spec.parse_json(&serde_json::json!(30.0)), Ok(Value::from(30_i64)));
         assert!(spec.parse_json(&serde_json::json!(29.5)).is_err());
         assert!(spec.parse_json(&Json::Null).is_err());

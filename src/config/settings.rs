@@ -147,8 +147,8 @@ pub struct Settings {
     #[schemars(range(min = 0, max = 51), extend("x-scope" = "ui"))]
     pub constant_rate_factor: u32,
     /// Frames a second of the film.
-    #[schemars(range(min = 1, max = 240), extend("x-scope" = "ui", "x-unit" = "1/s"))]
-    pub output_framerate: u32,
+    #[schemars(range(min = 1.0, max = 240.0), extend("x-scope" = "ui", "x-unit" = "1/s"))]
+    pub output_framerate: f64,
     /// Pixel format of the film; yuv420p plays everywhere.
     #[schemars(extend("x-scope" = "ui"))]
     pub pixelformat: String,
@@ -388,6 +388,12 @@ pub struct Settings {
     /// stay on that camera.
     #[schemars(extend("x-scope" = "conf"))]
     pub camera_macro: String,
+
+    // Films beside the default one.
+    /// More films of each print, one a line: `name: key=value ...`, see docs/films.md. A line `default: ...` changes the
+    /// film that the settings above describe.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub profiles: String,
 }
 
 impl Settings {
@@ -422,7 +428,7 @@ impl Default for Settings {
             hyperlapse_cycle: 30,
             autorender: true,
             constant_rate_factor: 23,
-            output_framerate: 30,
+            output_framerate: 30.0,
             pixelformat: "yuv420p".to_owned(),
             time_format_code: "%Y%m%d_%H%M".to_owned(),
             extraoutputparams: String::new(),
@@ -492,6 +498,7 @@ impl Default for Settings {
             camera_command_timeout: 30,
             camera_shutter_word: "shutter".to_owned(),
             camera_macro: String::new(),
+            profiles: String::new(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::ParamError;
+use super::{ParamError, ProfileError};
 
 /// The command that was run and the end of what it said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +60,14 @@ pub enum RenderError {
         /// What ffmpeg said.
         transcript: Transcript,
     },
+    /// A file that a profile names is not there.
+    #[error("There is no {what} {path}: correct the profile, or put the file there")]
+    NoSuchFile {
+        /// What it should be.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+    },
     /// A setting has a value that cannot work.
     #[error("The setting {key} is {value:?}; allowed: {allowed}")]
     Setting {
@@ -70,11 +78,14 @@ pub enum RenderError {
         /// What it may be.
         allowed: &'static str,
     },
+    /// A profile cannot be used.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
     /// `extraoutputparams` cannot be used.
     #[error("The setting extraoutputparams cannot be used: {0}")]
     Params(#[from] ParamError),
     /// ffmpeg does not know an option or a value, and only the user's settings can have brought it in.
-    #[error("ffmpeg refuses the settings (extraoutputparams, pixelformat): {}", transcript.cause())]
+    #[error("ffmpeg refuses the settings (extraoutputparams, pixelformat, the profile's own): {}", transcript.cause())]
     Refused {
         /// What ffmpeg said.
         transcript: Transcript,
@@ -218,8 +229,8 @@ mod tests {
         .join("\n"), @r"
         The disk of /films is full: delete films or old sessions (`moonlapse sessions --help`), then run `moonlapse render latest`
         This ffmpeg has no encoder libx264: install the full ffmpeg package of your distribution, or choose another encoder in extraoutputparams
-        ffmpeg refuses the settings (extraoutputparams, pixelformat): Error splitting the argument list: Option not found
-        ffmpeg refuses the settings (extraoutputparams, pixelformat): Unknown pixel format requested: nope.
+        ffmpeg refuses the settings (extraoutputparams, pixelformat, the profile's own): Error splitting the argument list: Option not found
+        ffmpeg refuses the settings (extraoutputparams, pixelformat, the profile's own): Unknown pixel format requested: nope.
         ffmpeg failed: Conversion failed!
         ffmpeg failed: it said nothing
         ");

@@ -10,9 +10,22 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 use super::RenderError;
+use super::template::Template;
+use super::tokens::FilmFacts;
 
 /// Longest name without its ending, bytes: file systems allow 255, and `_frames.zip` and a number must fit.
 const STEM_BYTES: usize = 220;
+
+/// The name, without its ending, that a template gives. What no file name may hold becomes `-`.
+pub(super) fn of_template(template: &Template, film: &FilmFacts<'_>) -> String {
+    // Formats and literals are those of strftime; a lone `%` stays.
+    let literal = |text: &str| strtime::format(text, film.made_at).unwrap_or_else(|_| text.to_owned());
+    let mut stem = plain(&template.fill(literal, |token, format| token.of_film(format, film)));
+    cut(&mut stem, STEM_BYTES);
+    // Hidden files are not shown, and nothing would be left of an empty name.
+    let stem = stem.trim_start_matches('.').trim().to_owned();
+    if stem.is_empty() { "timelapse".to_owned() } else { stem }
+}
 
 /// `timelapse_<printed file with its ending>_<time>`, as moonraker-timelapse names films.
 pub(super) fn stem(print_file: &str, made_at: &Zoned, time_format: &str) -> Result<String, RenderError> {
@@ -39,7 +52,7 @@ fn cut(text: &mut String, bytes: usize) {
 }
 
 /// Without what no file name may hold.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c == '/' || c.is_control() { '-' } else { c }).collect()
 }
 

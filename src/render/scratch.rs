@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::process::{Pid, test_kill_process};
 
 const PREFIX: &str = ".moonlapse-";
+/// More than any layout shows.
+const MAX_CAMERAS: usize = 8;
 
 /// A set of temporary names for one render; whatever is still there when it is dropped is removed.
 #[derive(Debug)]
@@ -32,8 +34,19 @@ impl Scratch {
         self.stem.with_extension("film")
     }
 
-    pub(super) fn list(&self) -> PathBuf {
-        self.stem.with_extension("list")
+    /// The list of one camera's frames.
+    pub(super) fn list_of(&self, camera: usize) -> PathBuf {
+        self.stem.with_extension(format!("{camera}.list"))
+    }
+
+    /// The overlay's texts.
+    pub(super) fn script(&self) -> PathBuf {
+        self.stem.with_extension("script")
+    }
+
+    /// The colours of a GIF.
+    pub(super) fn palette(&self) -> PathBuf {
+        self.stem.with_extension("palette")
     }
 
     pub(super) fn preview(&self) -> PathBuf {
@@ -57,7 +70,9 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let pieces = (0..self.pieces.load(Ordering::Relaxed)).map(|number| self.numbered_piece(number));
-        for path in [self.film(), self.list(), self.preview(), self.archive()].into_iter().chain(pieces) {
+        let lists = (0..MAX_CAMERAS).map(|camera| self.list_of(camera));
+        let others = [self.film(), self.script(), self.palette(), self.preview(), self.archive()];
+        for path in lists.chain(others).chain(pieces) {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     tracing::warn!(path = %path.display(), %error, "could not remove a temporary file");
@@ -96,8 +111,9 @@ fn is_leftover(name: &OsString) -> bool {
     parse().is_some_and(|(process, kind)| {
         // A new process may have our old number, above all in a container; no render of ours has begun yet then.
         let runs = process != rustix::process::getpid() && test_kill_process(process) != Err(rustix::io::Errno::SRCH);
+        let kind = kind.rsplit('.').next().unwrap_or_default();
         let piece = kind.strip_prefix("piece").is_some_and(|number| number.parse::<u32>().is_ok());
-        (piece || matches!(kind, "film" | "list" | "preview" | "archive")) && !runs
+        (piece || matches!(kind, "film" | "list" | "script" | "palette" | "preview" | "archive")) && !runs
     })
 }
 

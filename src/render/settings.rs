@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::RenderError;
 use crate::config::Settings;
 
-/// The settings of moonraker-timelapse that shape a film, with its names, defaults and meanings.
+/// The settings that shape films; most are those of moonraker-timelapse, with its names, defaults and meanings.
 ///
 /// Read from the snapshot of all settings that a session keeps, with other keys left aside, it gives the film's own
 /// settings back.
@@ -40,6 +40,8 @@ pub struct FilmSettings {
     pub previewimage: bool,
     /// `strftime` format of the time in the film's name.
     pub time_format_code: String,
+    /// More films, see [`super::read_profiles`].
+    pub profiles: String,
 }
 
 impl Default for FilmSettings {
@@ -59,6 +61,7 @@ impl Default for FilmSettings {
             duplicatelastframe: 5,
             previewimage: true,
             time_format_code: "%Y%m%d_%H%M".into(),
+            profiles: String::new(),
         }
     }
 }
@@ -67,7 +70,7 @@ impl From<&Settings> for FilmSettings {
     fn from(settings: &Settings) -> Self {
         Self {
             constant_rate_factor: settings.constant_rate_factor,
-            output_framerate: settings.output_framerate.into(),
+            output_framerate: settings.output_framerate,
             pixelformat: settings.pixelformat.clone(),
             extraoutputparams: settings.extraoutputparams.clone(),
             variable_fps: settings.variable_fps,
@@ -80,24 +83,12 @@ impl From<&Settings> for FilmSettings {
             duplicatelastframe: settings.duplicatelastframe,
             previewimage: settings.previewimage,
             time_format_code: settings.time_format_code.clone(),
+            profiles: settings.profiles.clone(),
         }
     }
 }
 
 impl FilmSettings {
-    /// The film's frame rate for `frames` frames, repeated ones included.
-    ///
-    /// With `variable_fps` as moonraker-timelapse: whole frames a second, rounded down, then at most the maximum, then
-    /// at least the minimum. Zeros, which the UIs let through, mean the nearest possible value.
-    #[must_use]
-    pub fn fps(&self, frames: u32) -> f64 {
-        if !self.variable_fps {
-            return self.output_framerate;
-        }
-        let fitting = frames.checked_div(self.targetlength).unwrap_or(u32::MAX);
-        f64::from(fitting.min(self.variable_fps_max).max(self.variable_fps_min).max(1))
-    }
-
     /// Refuses values that ffmpeg would refuse, with the name of the setting.
     pub(super) fn check(&self) -> Result<(), RenderError> {
         let bad = |key, value: String, allowed| Err(RenderError::Setting { key, value, allowed });
@@ -124,28 +115,10 @@ mod tests {
 
     #[test]
     fn a_snapshot_of_all_settings_gives_the_films_settings_back() {
-        let settings = Settings { output_framerate: 24, flip_x: true, ..Settings::default() };
+        let settings = Settings { output_framerate: 24.0, flip_x: true, ..Settings::default() };
         let snapshot = serde_json::to_value(&settings).unwrap();
         let film: FilmSettings = serde_json::from_value(snapshot).unwrap();
         assert_eq!(film, FilmSettings::from(&settings));
         assert_eq!(FilmSettings::from(&Settings::default()), FilmSettings::default(), "one set of defaults");
-    }
-
-    #[test]
-    fn variable_frame_rates_are_those_of_moonraker_timelapse() {
-        let with = |targetlength, variable_fps_min, variable_fps_max| FilmSettings {
-            variable_fps: true,
-            targetlength,
-            variable_fps_min,
-            variable_fps_max,
-            ..FilmSettings::default()
-        };
-        assert_eq!(with(10, 5, 60).fps(105), 10.0, "rounded down");
-        assert_eq!(with(10, 5, 60).fps(20), 5.0, "at least the minimum");
-        assert_eq!(with(10, 5, 60).fps(6_000), 60.0, "at most the maximum");
-        assert_eq!(with(10, 70, 60).fps(650), 70.0, "the minimum wins");
-        assert_eq!(with(0, 5, 60).fps(100), 60.0);
-        assert_eq!(with(10, 0, 60).fps(5), 1.0);
-        assert_eq!(FilmSettings::default().fps(105), 30.0);
     }
 }

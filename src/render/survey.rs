@@ -20,10 +20,10 @@ pub struct Skipped {
 }
 
 /// The frames that a film can be made from.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Survey {
     /// Whole frames, in order.
-    pub frames: Vec<PathBuf>,
+    pub frames: Vec<Frame>,
     /// The others.
     pub skipped: Vec<Skipped>,
     /// Width of most frames (of the earlier size, when it is a draw), made even as H.264 needs it.
@@ -33,18 +33,19 @@ pub(super) struct Survey {
 }
 
 /// Reads every frame; blocks on the disk.
-pub(super) fn survey(paths: &[PathBuf], cancel: &CancellationToken) -> Result<Survey, RenderError> {
-    let mut frames = Vec::with_capacity(paths.len());
+pub(super) fn survey(all: &[Frame], cancel: &CancellationToken) -> Result<Survey, RenderError> {
+    let mut frames = Vec::with_capacity(all.len());
     let mut skipped = Vec::new();
     let mut sizes: HashMap<(u16, u16), (usize, usize)> = HashMap::new();
-    for (i, path) in paths.iter().enumerate() {
+    for (i, frame) in all.iter().enumerate() {
+        let path = &frame.path;
         if cancel.is_cancelled() {
             return Err(RenderError::Cancelled);
         }
         let seen = fs::read(path).map_err(|error| error.to_string());
         match seen.and_then(|jpeg| JpegInfo::read(&jpeg).map_err(|flaw| format!("not a whole JPEG: {flaw}"))) {
             Ok(info) => {
-                frames.push(path.clone());
+                frames.push(frame.clone());
                 sizes.entry((info.width, info.height)).or_insert((0, i)).0 += 1;
             }
             Err(reason) => {
@@ -55,7 +56,7 @@ pub(super) fn survey(paths: &[PathBuf], cancel: &CancellationToken) -> Result<Su
     }
     match (most_frequent(sizes), skipped.first()) {
         (Some((width, height)), _) => Ok(Survey { frames, skipped, width: even(width), height: even(height) }),
-        (None, Some(first)) => Err(RenderError::NoUsableFrames { count: paths.len(), first: first.reason.clone() }),
+        (None, Some(first)) => Err(RenderError::NoUsableFrames { count: all.len(), first: first.reason.clone() }),
         (None, None) => Err(RenderError::NoFrames),
     }
 }
@@ -68,8 +69,7 @@ impl Survey {
             sizes.entry((frame.width, frame.height)).or_insert((0, i)).0 += 1;
         }
         let (width, height) = most_frequent(sizes)?;
-        let frames = frames.iter().map(|frame| frame.path.clone()).collect();
-        Some(Self { frames, skipped: Vec::new(), width: even(width), height: even(height) })
+        Some(Self { frames: frames.to_vec(), skipped: Vec::new(), width: even(width), height: even(height) })
     }
 }
 

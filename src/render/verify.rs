@@ -12,7 +12,7 @@ use super::progress::FfmpegProgress;
 use super::{RenderError, Tools, Transcript, command};
 
 /// Time that ffprobe, which shows no progress, may take for each frame; a Raspberry Pi Zero needs a tenth of it.
-const PROBE_TIME_PER_FRAME: Duration = Duration::from_millis(500);
+pub(super) const PROBE_TIME_PER_FRAME: Duration = Duration::from_millis(500);
 
 /// What is in a film.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -36,6 +36,9 @@ pub(super) struct Expected {
     pub fps: f64,
     /// False when the user's own options change count and times; then any frame will do.
     pub exact: bool,
+    /// The container does not say how long it lasts (MPEG program streams: ffprobe guesses it from the last time it finds,
+    /// which need not be the last frame's), so it must be played.
+    pub timeless: bool,
 }
 
 /// Decodes the film and compares. With ffprobe where it is, else with ffmpeg.
@@ -46,7 +49,7 @@ pub(super) async fn verify(
     prefix: &[OsString],
     cancel: &CancellationToken,
 ) -> Result<Contents, RenderError> {
-    let (contents, transcript) = match tools.find_ffprobe() {
+    let (contents, transcript) = match tools.find_ffprobe().filter(|_| !expected.timeless) {
         Some(program) => {
             let args = command::probe_args(film);
             let stall_after = tools.stall_after + PROBE_TIME_PER_FRAME * expected.frames;
@@ -63,7 +66,7 @@ pub(super) async fn verify(
     }
 }
 
-fn flaw(found: Contents, expected: Expected) -> Option<String> {
+pub(super) fn flaw(found: Contents, expected: Expected) -> Option<String> {
     if found.frames == 0 {
         return Some("it has no frame that can be decoded".into());
     }
@@ -142,7 +145,7 @@ mod tests {
 
     #[test]
     fn frame_count_and_duration_must_be_right() {
-        let expected = Expected { frames: 21, fps: 12.5, exact: true };
+        let expected = Expected { frames: 21, fps: 12.5, exact: true, timeless: false };
         let found = |frames, duration_s| Contents { frames, duration_s, width: 2, height: 2 };
         assert_eq!(flaw(found(21, 1.68), expected), None);
         assert_eq!(flaw(found(20, 1.6), expected).unwrap(), "it has 20 frames instead of 21");

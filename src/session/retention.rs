@@ -45,7 +45,7 @@ struct Item {
 impl Store {
     /// Deletes sessions and films beyond the limits, the oldest first. Sessions that are printing or in `spared` stay.
     ///
-    /// A film is deleted, with the picture beside it, when it is still the file that the journal knows: under its name, of
+    /// A film is deleted, with the picture and the notes beside it, when it is still the file that the journal knows: under its name, of
     /// its size. A session whose frames are deleted stays known while one of its films is there, because the journal is
     /// what says that the film is ours.
     ///
@@ -155,8 +155,12 @@ fn is_there(film: &FilmRecord) -> bool {
 fn delete_film(film: &Path) -> Result<(), StoreError> {
     fs::remove_file(film).map_err(|error| StoreError::io("delete", film, error))?;
     let preview = film.with_extension("jpg");
-    if preview.symlink_metadata().is_ok_and(|found| found.is_file()) {
-        disk::remove_quietly(&preview);
+    let name = film.file_name().unwrap_or_default().to_string_lossy();
+    let notes = film.with_file_name(format!(".{name}.json"));
+    for beside in [preview, notes] {
+        if beside.symlink_metadata().is_ok_and(|found| found.is_file()) {
+            disk::remove_quietly(&beside);
+        }
     }
     Ok(())
 }

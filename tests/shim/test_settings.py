@@ -32,7 +32,7 @@ KNOWN: Dict[str, Any] = {
     "hyperlapse_cycle": 30,
     "autorender": True,
     "constant_rate_factor": 23,
-    "output_framerate": 30,
+    "output_framerate": 30.0,
     "pixelformat": "yuv420p",
     "time_format_code": "%Y%m%d_%H%M",
     "extraoutputparams": "",

@@ -9,26 +9,29 @@ use tokio_util::sync::CancellationToken;
 use super::super::command;
 use super::super::film::blocking;
 use super::super::give_way::memory_to_start;
-use super::super::params::ExtraParams;
 use super::super::process::check;
 use super::super::progress::FfmpegProgress;
 use super::super::scratch::Scratch;
 use super::super::survey::{Survey, survey};
 use super::super::tools::{Priority, prefix};
 use super::super::verify::{Expected, verify};
-use super::super::{FilmSettings, RenderError, Tools};
-use super::recipe::{NOMINAL_FPS, Recipe};
+use super::super::{PieceRecipe, Profile, RenderError, Tools};
+use super::recipe::Recipe;
 use super::shelf::{Shelf, first_missing};
 use super::{SEGMENT_FRAMES, Segments, blocks};
-use crate::session::Frame;
+use crate::session::{Frame, View};
 
 /// Segments that are wanted.
 #[derive(Clone, Debug)]
 pub struct SegmentRequest {
     /// Of which frames, and where.
     pub segments: Segments,
-    /// How the film is to look.
-    pub settings: FilmSettings,
+    /// The reel's number in its session.
+    pub reel: u32,
+    /// How the reel's pictures are shown.
+    pub view: View,
+    /// What the film is to be like.
+    pub profile: Profile,
     /// What makes them.
     pub tools: Tools,
 }
@@ -47,8 +50,8 @@ pub enum NextSegment {
     },
     /// Every segment that can be made so far is there.
     UpToDate,
-    /// A film with these settings is not made from segments.
-    Unsuitable,
+    /// A film like this is not made from segments, for this reason.
+    Unsuitable(&'static str),
 }
 
 /// Makes the first segment that is missing, with one thread and below the priority of everything else.
@@ -58,11 +61,12 @@ pub enum NextSegment {
 /// # Errors
 /// See [`RenderError`]; the frames and the other segments are kept in every case.
 pub async fn next_segment(request: SegmentRequest, cancel: &CancellationToken) -> Result<NextSegment, RenderError> {
-    let SegmentRequest { segments: Segments { folder, frames }, settings, tools } = request;
-    settings.check()?;
-    let extra = ExtraParams::parse(&settings.extraoutputparams)?;
+    let SegmentRequest { segments: Segments { folder, frames }, reel, view, profile, tools } = request;
     let Some(Survey { width, height, .. }) = Survey::of_journal(&frames) else { return Ok(NextSegment::UpToDate) };
-    let Some(recipe) = Recipe::of(&settings, &extra, (width, height)) else { return Ok(NextSegment::Unsuitable) };
+    let recipe = match Recipe::of(&profile, reel, &view, (width, height)) {
+        Ok(recipe) => recipe,
+        Err(reason) => return Ok(NextSegment::Unsuitable(reason)),
+    };
     let newest = frames.last().map_or(0, |frame| frame.number);
     if newest < SEGMENT_FRAMES {
         return Ok(NextSegment::UpToDate);
@@ -88,7 +92,7 @@ pub async fn next_segment(request: SegmentRequest, cancel: &CancellationToken) -
     let encoder = Encoder { recipe: &recipe, tools: &tools, program: &program, prefix: &prefix, threads: 1 };
     let paths: Vec<PathBuf> = block.iter().map(|frame| frame.path.clone()).collect();
     let part = scratch.piece();
-    encoder.encode(&paths, &scratch.list(), &part, |_| {}, cancel).await?;
+    encoder.encode(&paths, &scratch.list_of(0), &part, |_| {}, cancel).await?;
     let (first, last) = (block.first().map_or(0, |f| f.number), block.last().map_or(0, |f| f.number));
     let bytes = blocking(move || {
         // The scratch files go when the piece has its place.
@@ -104,8 +108,7 @@ pub async fn next_segment(request: SegmentRequest, cancel: &CancellationToken) -
 
 /// Frames are checked when they are stored; one that is broken now is a matter for the whole film, which leaves it out.
 fn check_frames(block: &[Frame], cancel: &CancellationToken) -> Result<(), RenderError> {
-    let paths: Vec<PathBuf> = block.iter().map(|frame| frame.path.clone()).collect();
-    let seen = survey(&paths, cancel)?;
+    let seen = survey(block, cancel)?;
     match seen.skipped.first() {
         None => Ok(()),
         Some(first) => Err(RenderError::NoUsableFrames { count: seen.skipped.len(), first: first.reason.clone() }),
@@ -133,7 +136,7 @@ impl Encoder<'_> {
         mut on_frame: impl FnMut(u32) + Send,
         cancel: &CancellationToken,
     ) -> Result<(), RenderError> {
-        let text = command::frame_list(frames, 0)?;
+        let text = command::frame_list(frames.iter().map(PathBuf::as_path))?;
         tokio::fs::write(list, text).await.map_err(|error| RenderError::io("write", list, error))?;
         let args = self.recipe.encode_args(list, output, self.threads);
         let folder = output.parent().unwrap_or(Path::new("."));
@@ -148,7 +151,7 @@ impl Encoder<'_> {
             .await?;
         check(status, transcript, folder)?;
         let frames = u32::try_from(frames.len()).unwrap_or(u32::MAX);
-        let expected = Expected { frames, fps: f64::from(NOMINAL_FPS), exact: true };
+        let expected = Expected { frames, fps: f64::from(PieceRecipe::RATE), exact: true, timeless: false };
         verify(output, expected, self.tools, self.prefix, cancel).await?;
         Ok(())
     }

@@ -37,11 +37,13 @@ pub struct Look {
     pub height: u32,
     /// Size of the bed in X and Y, mm.
     pub bed: (f64, f64),
+    /// Where the camera stands, mm from the bed's corner; `None` is the front left, as most people mount one.
+    pub eye: Option<(f64, f64, f64)>,
 }
 
 impl Default for Look {
     fn default() -> Self {
-        Self { width: 1280, height: 720, bed: (200.0, 200.0) }
+        Self { width: 1280, height: 720, bed: (200.0, 200.0), eye: None }
     }
 }
 
@@ -67,7 +69,10 @@ impl Scene {
         let look = Look { width: columns as u32, height: rows as u32, ..look };
         let bed = (look.bed.0 as f32, look.bed.1 as f32);
         let size = bed.0.max(bed.1);
-        let eye = v3(bed.0 * 0.5 - size * 0.23, -size * 0.60, size * 0.63);
+        let eye = match look.eye {
+            Some((x, y, z)) => v3(x as f32, y as f32, z as f32),
+            None => v3(bed.0 * 0.5 - size * 0.23, -size * 0.60, size * 0.63),
+        };
         let target = v3(bed.0 * 0.5 + size * 0.005, bed.1 * 0.47, size * 0.115);
         let view = View::new(eye, target, 60.0, (columns * SUPER) as u32, (rows * SUPER) as u32);
         let mut layer = Layer::new(view, (columns, rows));

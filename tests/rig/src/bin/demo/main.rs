@@ -1,5 +1,7 @@
 //! Films a real sliced model on the simulated printer, and measures the film. `scripts/demo` runs it.
 
+mod keep;
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -16,7 +18,7 @@ struct Args {
     /// The agent's program.
     #[arg(long)]
     agent: PathBuf,
-    /// The file to print, as a slicer wrote it, with layers marked by `;LAYER_CHANGE`.
+    /// The file to print; it brings its own TIMELAPSE_TAKE_FRAME.
     #[arg(long)]
     gcode: PathBuf,
     /// Where to leave the film and its picture.
@@ -25,6 +27,9 @@ struct Args {
     /// Speed of the print, percent.
     #[arg(long, default_value_t = 100.0)]
     speed: f64,
+    /// Also leave the frame store, the frames of a second camera and a still without the head here.
+    #[arg(long)]
+    keep: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -32,7 +37,7 @@ async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let text = std::fs::read_to_string(&args.gcode).with_context(|| format!("reading {}", args.gcode.display()))?;
     let name = args.gcode.file_name().context("the file has no name")?.to_string_lossy().into_owned();
-    let layers = text.lines().filter(|line| line.trim() == ";LAYER_CHANGE").count();
+    let calls = text.lines().filter(|line| line.trim() == "TIMELAPSE_TAKE_FRAME").count();
 
     println!("Starting the printer: Klipper host, Moonraker, camera and agent ...");
     let mut options = StudioOptions::new(args.agent.canonicalize().context("finding the agent")?);
@@ -41,7 +46,11 @@ async fn main() -> anyhow::Result<()> {
     studio.rig.preheat(200.0, 60.0).await?;
     studio.rig.speed(args.speed).await?;
 
-    println!("Printing {name} at {} % speed, {layers} layers ...", args.speed);
+    let second = match &args.keep {
+        Some(folder) => Some(keep::SecondCamera::start(&studio, &folder.join("side")).await?),
+        None => None,
+    };
+    println!("Printing {name} at {} % speed, {calls} layers ...", args.speed);
     let since = studio.rig.record();
     let (start, before) = (Instant::now(), studio.agent_usage()?);
     studio.rig.print(&name, text).await?;
@@ -50,6 +59,11 @@ async fn main() -> anyhow::Result<()> {
     let usage = studio.agent_usage()?;
     ensure!(end == "complete", "the print ended as {end}\n{}", studio.agent_log());
     let film = studio.wait_for_film(0, Duration::from_secs(300)).await?;
+    if let (Some(folder), Some(second)) = (&args.keep, second) {
+        println!("second camera   {} frames", second.finish().await?);
+        keep::still(&studio, &folder.join("hero.jpg")).await?;
+        keep::store(&studio, &folder.join("moonlapse"))?;
+    }
 
     let frames = studio.frames()?;
     let distances: Vec<f64> = frames.iter().map(|frame| frame.distance_from_park()).collect();
@@ -66,7 +80,7 @@ async fn main() -> anyhow::Result<()> {
     let states = studio.rig.print_states(&since);
     println!();
     println!("film            {}", kept.display());
-    println!("frames          {} of {layers} layers; {film_frames} in the film with the last one held", frames.len());
+    println!("frames          {} of {calls} layers; {film_frames} in the film with the last one held", frames.len());
     println!("film            {duration:.2} s, {width}x{height}");
     println!("park position   X {} Y {}", PARK[0], PARK[1]);
     println!("head off it by  {mean:.4} mm on average, {worst:.4} mm at most");
@@ -77,7 +91,7 @@ async fn main() -> anyhow::Result<()> {
         usage.peak_rss_kib as f64 / 1024.0,
     );
     ensure!(!states.iter().any(|state| state == "paused"), "the print was shown as paused");
-    ensure!(frames.len() == layers, "only {} of {layers} frames were taken\n{}", frames.len(), studio.agent_log());
+    ensure!(frames.len() == calls, "only {} of {calls} frames were taken\n{}", frames.len(), studio.agent_log());
     ensure!(worst <= TOLERANCE, "a frame shows the head {worst:.3} mm off its park position");
     Ok(())
 }

@@ -1,0 +1,94 @@
+//! What the pictures of the documentation are made from: the frame store of the print, frames of a second camera, and a
+//! still of the finished part.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use moonlapse_rig::camera::{Camera, CameraConfig, FrameTruth, Look};
+use moonlapse_rig::studio::{PARK, Studio};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How far from the park position the head may be in a picture of it, mm.
+const TOLERANCE: f64 = 0.05;
+
+/// Watches the print from the right side and keeps one frame of each stop.
+pub(crate) struct SecondCamera {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<anyhow::Result<usize>>,
+}
+
+impl SecondCamera {
+    pub(crate) async fn start(studio: &Studio, folder: &Path) -> anyhow::Result<Self> {
+        let look = Look { eye: Some((225.0, -95.0, 75.0)), ..Look::default() };
+        let camera = Camera::start(CameraConfig { look, ..CameraConfig::default() }, studio.rig.machine()).await?;
+        std::fs::create_dir_all(folder)?;
+        let folder = folder.to_owned();
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(async move {
+            let mut kept = 0;
+            let mut at_stop = false;
+            while !*stopped.borrow() {
+                let jpeg = snapshot(&camera).await?;
+                let truth = FrameTruth::from_jpeg(&jpeg).context("a frame without truth")?;
+                let at = truth.at_middle;
+                let stands = !truth.moved(TOLERANCE) && (at.x - PARK[0]).hypot(at.y - PARK[1]) < TOLERANCE;
+                if stands && !at_stop {
+                    kept += 1;
+                    std::fs::write(folder.join(format!("{kept:06}.jpg")), &jpeg)?;
+                }
+                at_stop = stands;
+            }
+            Ok(kept)
+        });
+        Ok(Self { stop, task })
+    }
+
+    /// Gives how many frames it kept.
+    pub(crate) async fn finish(self) -> anyhow::Result<usize> {
+        self.stop.send(true).ok();
+        self.task.await?
+    }
+}
+
+/// The finished part with the head out of the way.
+pub(crate) async fn still(studio: &Studio, file: &Path) -> anyhow::Result<()> {
+    studio.rig.gcode("G90\nG1 Z180 F1200\nG1 X195 Y195 F12000\nM400").await?;
+    let mut last = None;
+    // The queue is empty before the steps are made: the picture counts once two in a row show the same position.
+    for _ in 0..600 {
+        let jpeg = snapshot(&studio.camera).await?;
+        let at = FrameTruth::from_jpeg(&jpeg).context("a frame without truth")?.at_middle;
+        if at.z > 100.0 && last == Some(at) {
+            return Ok(std::fs::write(file, &jpeg)?);
+        }
+        last = Some(at);
+    }
+    anyhow::bail!("the head did not come to rest, it is at {last:?}")
+}
+
+/// The agent's store with its journal.
+pub(crate) fn store(studio: &Studio, to: &Path) -> anyhow::Result<()> {
+    copy(&studio.rig.data().join("moonlapse"), to)
+}
+
+async fn snapshot(camera: &Camera) -> anyhow::Result<bytes::Bytes> {
+    let reply = reqwest::Client::new().get(camera.snapshot_url()).timeout(Duration::from_secs(5)).send().await?;
+    ensure!(reply.status().is_success(), "the camera answered {}", reply.status());
+    Ok(reply.bytes().await?)
+}
+
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
+        let from: PathBuf = entry?.path();
+        let to = to.join(from.file_name().unwrap_or_default());
+        if from.is_dir() {
+            copy(&from, &to)?;
+        } else {
+            std::fs::copy(&from, &to).with_context(|| format!("copying {}", from.display()))?;
+        }
+    }
+    Ok(())
+}
