@@ -9,7 +9,7 @@ use std::process::Command;
 use jiff::Zoned;
 use jiff::civil::date;
 use jiff::tz::TimeZone;
-use moonlapse::render::{Film, FilmRequest, FilmSettings, ParamError, Progress, RenderError, Tools, film};
+use moonlapse::render::{Film, FilmRequest, FilmSettings, OnVerified, ParamError, Progress, RenderError, Tools, film};
 use rustix::process::Pid;
 use tokio_util::sync::CancellationToken;
 
@@ -54,11 +54,13 @@ impl Bench {
     fn request(&self, frames: &[PathBuf], settings: FilmSettings) -> FilmRequest {
         FilmRequest {
             frames: frames.to_vec(),
+            segments: None,
             print_file: "parts/benchy v2.gcode".into(),
             output_dir: self.films(),
             made_at: made_at(),
             settings,
             tools: Tools::default(),
+            on_verified: OnVerified::default(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! of a worker, the end. Whatever takes time happens in tasks: connecting ([`connector`]), sending, filming, rendering.
 
 mod annotator;
+mod calibrate;
 mod camera_options;
 mod connector;
 mod introductions;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, trace, warn};
 use url::Url;
 
+use self::calibrate::Calibration;
 use self::connector::{Attached, remote};
 use self::introductions::Introductions;
 use self::motion::Motion;
@@ -93,6 +95,7 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
         introductions,
         motion: Motion::default(),
         klippy_socket: None,
+        calibration: None,
         options,
     };
     let mut keepalive = tokio::time::interval(KEEPALIVE);
@@ -203,6 +206,7 @@ struct Agent {
     motion: Motion,
     /// Klipper's socket as Moonraker knows it.
     klippy_socket: Option<PathBuf>,
+    calibration: Option<Calibration>,
     options: Options,
 }
 
@@ -273,7 +277,9 @@ impl Agent {
                 done()
             }
             remote::CONTROL => {
-                self.conductor.control(&params, &self.printer);
+                if !self.calibrates(&params, received) {
+                    self.conductor.control(&params, &self.printer);
+                }
                 done()
             }
             remote::RENDER => {

@@ -2,9 +2,12 @@
 
 mod annotate;
 mod check;
+mod failure;
+mod meter;
 pub mod paths;
 mod plan;
 mod plan_args;
+mod queue;
 mod render;
 mod run;
 pub mod schema;
@@ -31,6 +34,7 @@ enum Command {
     Annotate(Box<annotate::Annotate>),
     Check(check::Check),
     Plan(Box<plan::Plan>),
+    Queue(queue::Queue),
     Render(Box<render::Render>),
     Run(run::Run),
     Schema(schema::Schema),
@@ -47,6 +51,7 @@ impl Cli {
             Command::Annotate(annotate) => annotate.run(),
             Command::Check(check) => check.run(),
             Command::Plan(plan) => plan.run(),
+            Command::Queue(queue) => queue.run(),
             Command::Render(command) => command.run(),
             Command::Run(run) => run.run(),
             Command::Schema(schema) => schema.run(),

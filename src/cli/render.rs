@@ -1,6 +1,5 @@
 //! `moonlapse render`.
 
-use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,14 +7,13 @@ use clap::Args;
 use jiff::Zoned;
 use tokio_util::sync::CancellationToken;
 
+use super::failure::Failure;
+use super::meter::Meter;
 use super::sessions::{StoreArgs, size};
 use crate::config::Settings;
 use crate::config::expand_home;
-use crate::render::{self, ArchiveRequest, Film, FilmRequest, FilmSettings, Progress, RenderError, Tools};
+use crate::render::{self, ArchiveRequest, Film, FilmRequest, FilmSettings, OnVerified, Segments, Tools};
 use crate::session::{Session, Store};
-
-/// Exit status after Ctrl-C, as shells expect it.
-const INTERRUPTED: u8 = 130;
 
 /// Make a film from a stored print.
 ///
@@ -117,14 +115,7 @@ impl FilmArgs {
 
 impl Render {
     pub(super) fn run(self) -> ExitCode {
-        match self.make() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(Failure::Interrupted) => ExitCode::from(INTERRUPTED),
-            Err(Failure::Message(message)) => {
-                eprintln!("{message}");
-                ExitCode::FAILURE
-            }
-        }
+        self.make().map_or_else(Failure::report, |()| ExitCode::SUCCESS)
     }
 
     fn make(self) -> Result<(), Failure> {
@@ -140,13 +131,17 @@ impl Render {
         if self.zip {
             return zip(&store, session, output_dir, settings.time_format_code, &cancel);
         }
-        let frames = store.frames(&session.id)?.into_iter().map(|frame| frame.path).collect();
+        let frames = store.frames(&session.id)?;
+        let folder = store.segments_dir(&session.id);
+        let segments = Some(Segments { folder, frames: frames.clone() });
+        let frames = frames.into_iter().map(|frame| frame.path).collect();
+        let on_verified = OnVerified::default();
         let tools = Tools::with_ffmpeg(expand_home(self.ffmpeg.as_deref().unwrap_or(&installed.ffmpeg_binary_path)));
         let made_at = Zoned::now();
         let finished_at = made_at.timestamp();
         let print_file = session.print_file.clone();
-        let request = FilmRequest { frames, print_file, output_dir, made_at, settings, tools };
-        let mut meter = Meter::new();
+        let request = FilmRequest { frames, segments, print_file, output_dir, made_at, settings, tools, on_verified };
+        let mut meter = Meter::new("frames");
         let film = runtime.block_on(render::film(request, |progress| meter.show(progress), &cancel));
         meter.end();
         let film = film?;
@@ -157,7 +152,7 @@ impl Render {
 }
 
 /// The film settings in the session's snapshot; where there is none, those in force.
-fn settings_of(session: &Session, installed: &Settings) -> FilmSettings {
+pub(super) fn settings_of(session: &Session, installed: &Settings) -> FilmSettings {
     if session.settings.is_null() {
         return installed.into();
     }
@@ -168,7 +163,7 @@ fn settings_of(session: &Session, installed: &Settings) -> FilmSettings {
 }
 
 /// A token that Ctrl-C cancels.
-async fn cancelled_by_ctrl_c() -> CancellationToken {
+pub(super) async fn cancelled_by_ctrl_c() -> CancellationToken {
     let cancel = CancellationToken::new();
     let token = cancel.clone();
     tokio::spawn(async move {
@@ -179,7 +174,7 @@ async fn cancelled_by_ctrl_c() -> CancellationToken {
     cancel
 }
 
-fn zip(
+pub(super) fn zip(
     store: &Store,
     session: Session,
     output_dir: PathBuf,
@@ -205,94 +200,4 @@ fn report(film: &Film) {
     let Film { frames, fps, duration_s, bytes, .. } = film;
     eprintln!("{frames} frames, {fps} fps, {duration_s:.2} s, {}", size(*bytes));
     println!("{}", film.path.display());
-}
-
-/// Shows progress on standard error: a bar on a terminal, else a line every ten percent.
-struct Meter {
-    terminal: bool,
-    shown: Option<u8>,
-}
-
-impl Meter {
-    const WIDTH: usize = 40;
-
-    fn new() -> Self {
-        Self { terminal: io::stderr().is_terminal(), shown: None }
-    }
-
-    fn show(&mut self, progress: Progress) {
-        let step = if self.terminal { progress.percent() } else { progress.percent() / 10 * 10 };
-        if self.shown == Some(step) {
-            return;
-        }
-        self.shown = Some(step);
-        let mut stderr = io::stderr().lock();
-        // A closed standard error must not end the render.
-        let _shown = if self.terminal {
-            write!(stderr, "\r{}", bar(progress)).and_then(|()| stderr.flush())
-        } else {
-            writeln!(stderr, "{step} % ({} of {} frames)", progress.frame, progress.frames)
-        };
-    }
-
-    fn end(&self) {
-        if self.terminal && self.shown.is_some() {
-            eprintln!();
-        }
-    }
-}
-
-fn bar(progress: Progress) -> String {
-    let full = Meter::WIDTH * usize::from(progress.percent()) / 100;
-    let (bar, rest) = ("#".repeat(full), "-".repeat(Meter::WIDTH - full));
-    format!("[{bar}{rest}] {:>3} % {}/{} frames", progress.percent(), progress.frame, progress.frames)
-}
-
-/// Why there is nothing.
-enum Failure {
-    Interrupted,
-    Message(String),
-}
-
-impl From<RenderError> for Failure {
-    fn from(error: RenderError) -> Self {
-        match error {
-            RenderError::Cancelled => Self::Interrupted,
-            error => match error.transcript() {
-                Some(transcript) => Self::Message(format!("{error}\n\n{}\n{}", transcript.command, transcript.stderr)),
-                None => Self::Message(error.to_string()),
-            },
-        }
-    }
-}
-
-impl From<crate::session::StoreError> for Failure {
-    fn from(error: crate::session::StoreError) -> Self {
-        Self::Message(error.to_string())
-    }
-}
-
-impl From<String> for Failure {
-    fn from(message: String) -> Self {
-        Self::Message(message)
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Message(error.to_string())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_bar_fills() {
-        let at = |frame| bar(Progress { frame, frames: 200 });
-        assert_eq!(at(0), "[----------------------------------------]   0 % 0/200 frames");
-        assert_eq!(at(100), "[####################--------------------]  50 % 100/200 frames");
-        assert_eq!(at(200), "[########################################] 100 % 200/200 frames");
-    }
 }

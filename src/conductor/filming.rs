@@ -13,6 +13,7 @@ use super::frame_call::Standstill;
 use super::holds::Holds;
 use super::lane::{Lane, Moment};
 use super::{Event, Workshop};
+use crate::calibration;
 use crate::camera::{Camera, CameraSpec};
 use crate::clock::Clock;
 use crate::config::{Mode, Settings};
@@ -166,8 +167,9 @@ struct Worker {
 }
 
 impl Worker {
-    async fn run(self, shoot: Shoot, mut queue: mpsc::Receiver<Command>) {
+    async fn run(self, mut shoot: Shoot, mut queue: mpsc::Receiver<Command>) {
         let Self { desk } = self;
+        desk.take_over_calibrations(&mut shoot.cameras).await;
         // Opened first: a camera takes longer to connect than the disk to answer.
         let cameras: Vec<(Viewpoint, Camera)> =
             shoot.cameras.iter().map(|v| (v.clone(), Camera::open(v.spec.clone(), desk.clock))).collect();
@@ -311,6 +313,17 @@ impl Desk {
         let id = session.clone();
         if let Err(problem) = self.disk(move |store| store.miss(&id, &miss)).await {
             warn!(error = %problem, "a miss could not be noted");
+        }
+    }
+
+    /// Gives each camera what calibration found out about it, unless the user has set its delay.
+    async fn take_over_calibrations(&self, cameras: &mut [Viewpoint]) {
+        for camera in cameras.iter_mut().filter(|camera| !camera.delay_is_set) {
+            let (spec, uid) = (camera.spec.clone(), camera.uid.clone());
+            match self.disk(move |store| calibration::known(store, &spec, uid.as_deref())).await {
+                Ok(known) => camera.spec.timing = known.map(|timing| timing.for_camera()),
+                Err(problem) => warn!(error = %problem, "what calibration found could not be read"),
+            }
         }
     }
 

@@ -35,6 +35,7 @@ use tracing::{info, warn};
 
 use self::events::LastFrame;
 use self::filming::{Due, Filming, Shoot, Viewpoint};
+use self::films::{Ending, ending};
 use self::frame_call::{FrameCall, counted};
 pub use self::messages::{Event, Order, Workshop};
 use self::watch::Watch;
@@ -130,6 +131,18 @@ impl Conductor {
         &self.settings
     }
 
+    /// The cameras to film with, the main one first.
+    #[must_use]
+    pub fn cameras(&self) -> &[Viewpoint] {
+        &self.cameras
+    }
+
+    /// What it works with.
+    #[must_use]
+    pub fn workshop(&self) -> &Workshop {
+        &self.workshop
+    }
+
     /// Whether a print is being filmed.
     #[must_use]
     pub fn is_filming(&self) -> bool {
@@ -189,6 +202,8 @@ impl Conductor {
         self.macros_ready = false;
         self.macros_have = None;
         self.end_current(Outcome::Error);
+        self.workshop.films.set_printing(false);
+        self.prepare_film();
     }
 
     /// The printer's state changed.
@@ -214,6 +229,8 @@ impl Conductor {
             self.begin(stats, printer);
         }
         self.read_on(printer);
+        self.workshop.films.set_printing(printer.print_stats().state.is_active());
+        self.prepare_film();
         self.arm();
     }
 
@@ -283,6 +300,7 @@ impl Conductor {
                 self.last_frame = LastFrame { count: frames, file };
                 self.misses = 0;
                 self.show_last_frame();
+                self.prepare_film();
             }
             Event::FilmingFailed { reason } => self.say(&format!("Timelapse: this print is not filmed: {reason}")),
             Event::Planned { print, outcome } => self.planned(print, outcome, printer),
@@ -290,6 +308,7 @@ impl Conductor {
                 self.frame_ended(planned, None);
                 self.last_frame = LastFrame { count: number, file };
                 self.show_last_frame();
+                self.workshop.films.frame_stored();
             }
             Event::FrameMissed { planned, reason } => {
                 self.frame_ended(planned, Some(&reason));
@@ -390,14 +409,18 @@ impl Conductor {
         self.latest = Some(session.id.clone());
         let added_s = std::mem::take(&mut self.added_s);
         self.say(&format!("Timelapse: {}", events::summary(*frames, *misses, added_s)));
-        // An interrupted session is one whose end we did not see, as a rule a print that went on without us.
-        let whole = matches!(outcome, Outcome::Complete | Outcome::Interrupted);
-        if film_asked || (self.settings.autorender && whole) {
-            if let Err(problem) = self.queue(session.id.clone(), true, self.settings.saveframes) {
-                warn!(session = %session.id, problem, "no film");
+        match ending(&self.settings, outcome, film_asked) {
+            Ending::Film => {
+                if let Err(problem) = self.queue(session.id.clone(), true, self.settings.saveframes, false) {
+                    warn!(session = %session.id, problem, "no film");
+                }
             }
-        } else {
-            info!(session = %session.id, "no film was asked for; `moonlapse render` makes one");
+            Ending::Keep => info!(session = %session.id, "no film was asked for; `moonlapse render` makes one"),
+            Ending::Discard => {
+                if let Err(problem) = self.workshop.films.discard(session.id.clone()) {
+                    warn!(session = %session.id, error = %problem, "the frames are kept");
+                }
+            }
         }
     }
 

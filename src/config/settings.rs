@@ -53,6 +53,28 @@ pub enum ParkPosition {
     Custom,
 }
 
+/// What is encoded while a print is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+#[allow(missing_docs, reason = "described at the setting")]
+pub enum FilmWhilePrinting {
+    Segments,
+    All,
+    Nothing,
+}
+
+/// What becomes of the frames of a print that was not completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+#[allow(missing_docs, reason = "described at the setting")]
+pub enum AfterPrint {
+    Film,
+    Keep,
+    Discard,
+}
+
 /// The settings in force.
 ///
 /// `x-scope` tells who may set one: `ui` (Mainsail, Fluidd or moonraker.conf), `readonly` (moonraker.conf; the UIs
@@ -257,6 +279,46 @@ pub struct Settings {
     /// stay on that camera.
     #[schemars(extend("x-scope" = "conf"))]
     pub camera_macro: String,
+
+    // When films are made.
+    /// What is encoded while a print is under way, at the lowest priority and only while the host has time to spare.
+    /// `segments`: parts of this print's film, so that it is there when the print ends. `all`: waiting films too.
+    /// `nothing`: all films are made after the print.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub film_while_printing: FilmWhilePrinting,
+    /// What becomes of the frames of a cancelled print: `film`, `keep` (`moonlapse render` makes a film of them), or
+    /// `discard`.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub cancelled_print: AfterPrint,
+    /// What becomes of the frames of a print that ended with an error, as for `cancelled_print`.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub failed_print: AfterPrint,
+    /// An http or https address that is told of each film, or why there is none, by a POST with JSON. May be a secret.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub webhook_url: String,
+
+    // The disk.
+    /// Frames are not stored, and films not made, when less than this would be left free on the disk.
+    #[schemars(range(min = 0, max = 1_000_000), extend("x-scope" = "ui", "x-unit" = "MB"))]
+    pub disk_reserve: u32,
+    /// Deletes the frames of prints that ended longer ago; 0 sets no limit.
+    #[schemars(range(min = 0, max = 36_500), extend("x-scope" = "ui", "x-unit" = "days"))]
+    pub keep_frames_days: u32,
+    /// Keeps the frames of so many prints, the newest; 0 sets no limit.
+    #[schemars(range(min = 0, max = 100_000), extend("x-scope" = "ui"))]
+    pub keep_frames_count: u32,
+    /// Deletes the frames of the oldest prints when all take more than this; 0 sets no limit. The newest print stays.
+    #[schemars(range(min = 0, max = 100_000_000), extend("x-scope" = "ui", "x-unit" = "MB"))]
+    pub keep_frames_size: u32,
+    /// Deletes films that are older; 0 sets no limit.
+    #[schemars(range(min = 0, max = 36_500), extend("x-scope" = "ui", "x-unit" = "days"))]
+    pub keep_films_days: u32,
+    /// Keeps so many films, the newest; 0 sets no limit.
+    #[schemars(range(min = 0, max = 100_000), extend("x-scope" = "ui"))]
+    pub keep_films_count: u32,
+    /// Deletes the oldest films when all take more than this; 0 sets no limit.
+    #[schemars(range(min = 0, max = 100_000_000), extend("x-scope" = "ui", "x-unit" = "MB"))]
+    pub keep_films_size: u32,
 }
 
 impl Settings {
@@ -328,6 +390,17 @@ impl Default for Settings {
             camera_command_timeout: 30,
             camera_shutter_word: "shutter".to_owned(),
             camera_macro: String::new(),
+            film_while_printing: FilmWhilePrinting::Segments,
+            cancelled_print: AfterPrint::Keep,
+            failed_print: AfterPrint::Keep,
+            webhook_url: String::new(),
+            disk_reserve: 500,
+            keep_frames_days: 0,
+            keep_frames_count: 0,
+            keep_frames_size: 5000,
+            keep_films_days: 0,
+            keep_films_count: 0,
+            keep_films_size: 0,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! One film of a whole session.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::{Timestamp, Zoned};
 use serde::Serialize;
@@ -13,10 +15,11 @@ use super::params::ExtraParams;
 use super::process::{Run, check};
 use super::progress::FfmpegProgress;
 use super::scratch::Scratch;
+use super::segments::{Join, Recipe};
 use super::survey::{Survey, survey};
-use super::tools::low_priority_prefix;
+use super::tools::{Priority, prefix};
 use super::verify::{Expected, verify};
-use super::{FilmSettings, RenderError, Skipped, Tools, names};
+use super::{FilmSettings, RenderError, Segments, Skipped, Tools, names};
 use crate::session::{FilmRecord, JpegInfo};
 
 /// A film that is wanted.
@@ -24,6 +27,8 @@ use crate::session::{FilmRecord, JpegInfo};
 pub struct FilmRequest {
     /// The session's frames, in order.
     pub frames: Vec<PathBuf>,
+    /// What was encoded while the print was under way, of the same frames.
+    pub segments: Option<Segments>,
     /// The printed file as Moonraker names it, for the film's name; may be empty.
     pub print_file: String,
     /// The folder of the films (Moonraker's root `timelapse`); created when needed.
@@ -34,6 +39,28 @@ pub struct FilmRequest {
     pub settings: FilmSettings,
     /// What makes it.
     pub tools: Tools,
+    /// Told of the film when it is verified and has only its temporary name.
+    pub on_verified: OnVerified,
+}
+
+/// Called once, in a thread that may block.
+#[derive(Clone, Default)]
+pub struct OnVerified(Option<Arc<Call>>);
+
+type Call = dyn Fn(&Film) + Send + Sync;
+
+impl OnVerified {
+    /// Calls this.
+    #[must_use]
+    pub fn new(call: impl Fn(&Film) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(call)))
+    }
+}
+
+impl fmt::Debug for OnVerified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OnVerified").field(&self.0.is_some()).finish()
+    }
 }
 
 /// How far a render is.
@@ -96,7 +123,7 @@ pub async fn film(
     on_progress: impl FnMut(Progress) + Send,
     cancel: &CancellationToken,
 ) -> Result<Film, RenderError> {
-    let FilmRequest { frames, print_file, output_dir, made_at, settings, tools } = request;
+    let FilmRequest { frames, segments, print_file, output_dir, made_at, settings, tools, on_verified } = request;
     if frames.is_empty() {
         return Err(RenderError::NoFrames);
     }
@@ -104,39 +131,34 @@ pub async fn film(
     let extra = ExtraParams::parse(&settings.extraoutputparams)?;
     let stem = names::stem(&print_file, &made_at, &settings.time_format_code)?;
     let program = tools.find_ffmpeg()?;
-    let (survey, prefix) = {
-        let cancel = cancel.clone();
+    let prefix = {
         let output_dir = output_dir.clone();
+        let priority = if tools.print_watch.is_printing() { Priority::Idle } else { Priority::Low };
         blocking(move || {
             fs::create_dir_all(&output_dir).map_err(|error| RenderError::io("create", &output_dir, error))?;
-            Ok((survey(&frames, &cancel)?, low_priority_prefix()))
+            Ok(prefix(priority))
         })
         .await?
     };
     let scratch = Scratch::new(&output_dir);
+    let survey = Survey::default();
     let mut job = Job { settings, extra, tools, program, prefix, scratch, output_dir, survey, on_progress, cancel };
-    let (total, fps, duration_s) = match job.encode_and_verify().await {
-        Err(error @ RenderError::Unsound { .. }) if job.drop_undecodable_frames().await? == 0 => return Err(error),
-        Err(RenderError::Unsound { .. }) => job.encode_and_verify().await?,
-        result => result?,
+    let joined = match &segments {
+        Some(segments) => job.join(segments).await?,
+        None => None,
+    };
+    let (total, fps, duration_s) = match joined {
+        Some(made) => made,
+        None => job.render(frames).await?,
     };
     let preview = job.preview().await?;
 
     let Job { settings, scratch, output_dir, survey, .. } = job;
     let finish = move || {
-        let scratch_film = scratch.film();
-        let bytes = sync(&scratch_film)?;
-        let mut files = Vec::new();
-        if preview {
-            sync(&scratch.preview())?;
-            files.push((scratch.preview(), ".jpg"));
-        }
-        files.push((scratch_film, ".mp4"));
-        let mut paths = names::publish(&output_dir, &stem, &files)?;
-        let path = paths.pop().unwrap_or_default();
-        let film = Film {
-            path,
-            preview: paths.pop(),
+        let bytes = sync(&scratch.film())?;
+        let mut film = Film {
+            path: scratch.film(),
+            preview: None,
             frames: total,
             repeated: settings.duplicatelastframe,
             skipped: survey.skipped,
@@ -144,6 +166,18 @@ pub async fn film(
             duration_s,
             bytes,
         };
+        if let Some(call) = on_verified.0 {
+            call(&film);
+        }
+        let mut files = Vec::new();
+        if preview {
+            sync(&scratch.preview())?;
+            files.push((scratch.preview(), ".jpg"));
+        }
+        files.push((scratch.film(), ".mp4"));
+        let mut paths = names::publish(&output_dir, &stem, &files)?;
+        film.path = paths.pop().unwrap_or_default();
+        film.preview = paths.pop();
         let skipped = film.skipped.len();
         tracing::debug!(film = %film.path.display(), frames = total, skipped, fps, duration_s, bytes, "film finished");
         Ok(film)
@@ -166,6 +200,55 @@ struct Job<'a, F> {
 }
 
 impl<F: FnMut(Progress) + Send> Job<'_, F> {
+    /// Makes the temporary film from segments; gives frames, frame rate and duration. `None` when that is not possible:
+    /// there are none, or they do not fit together, and then all frames are encoded.
+    async fn join(&mut self, segments: &Segments) -> Result<Option<(u32, f64, f64)>, RenderError> {
+        let Some(survey) = Survey::of_journal(&segments.frames) else { return Ok(None) };
+        self.survey = survey;
+        let Some(recipe) = Recipe::of(&self.settings, &self.extra, (self.survey.width, self.survey.height)) else {
+            return Ok(None);
+        };
+        let repeat_last = self.settings.duplicatelastframe;
+        let total = u32::try_from(self.survey.frames.len()).unwrap_or(u32::MAX).saturating_add(repeat_last);
+        let fps = self.settings.fps(total);
+        let join = Join {
+            recipe: &recipe,
+            tools: &self.tools,
+            program: &self.program,
+            prefix: &self.prefix,
+            scratch: &self.scratch,
+            output_dir: &self.output_dir,
+            repeat_last,
+            fps,
+        };
+        match join.go(segments, &mut self.on_progress, self.cancel).await {
+            Ok(made) => Ok(made.map(|(frames, duration_s)| (frames, fps, duration_s))),
+            // The other kind of film needs more room and more memory, not less. (A broken segment that crashes ffmpeg gives
+            // another signal.)
+            Err(
+                error @ (RenderError::Cancelled
+                | RenderError::DiskFull { .. }
+                | RenderError::NoMemory
+                | RenderError::Killed { signal: 9, .. }),
+            ) => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "the segments cannot be joined; all frames are encoded");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Makes the temporary film from all frames; gives frames, frame rate and duration.
+    async fn render(&mut self, frames: Vec<PathBuf>) -> Result<(u32, f64, f64), RenderError> {
+        let cancel = self.cancel.clone();
+        self.survey = blocking(move || survey(&frames, &cancel)).await?;
+        match self.encode_and_verify().await {
+            Err(error @ RenderError::Unsound { .. }) if self.drop_undecodable_frames().await? == 0 => Err(error),
+            Err(RenderError::Unsound { .. }) => self.encode_and_verify().await,
+            result => result,
+        }
+    }
+
     /// Encodes all frames into the temporary film; gives frames, frame rate and duration.
     async fn encode_and_verify(&mut self) -> Result<(u32, f64, f64), RenderError> {
         let repeat = self.settings.duplicatelastframe;
@@ -187,12 +270,8 @@ impl<F: FnMut(Progress) + Send> Job<'_, F> {
         let mut progress = FfmpegProgress::default();
         let mut shown = None;
         let on_progress = &mut self.on_progress;
-        let run = Run {
-            prefix: &self.prefix,
-            program: &self.program,
-            args: &encode.args(),
-            stall_after: self.tools.stall_after,
-        };
+        let args = encode.args();
+        let run = self.tools.write(&self.prefix, &self.program, &args, &self.output_dir);
         let (status, transcript) = run
             .go(self.cancel, |line| {
                 let advanced = progress.line(line);
@@ -266,7 +345,7 @@ impl<F: FnMut(Progress) + Send> Job<'_, F> {
     }
 
     fn run<'b>(&'b self, args: &'b [OsString]) -> Run<'b> {
-        Run { prefix: &self.prefix, program: &self.program, args, stall_after: self.tools.stall_after }
+        self.tools.run(&self.prefix, &self.program, args)
     }
 
     fn filters(&self) -> String {
@@ -285,7 +364,7 @@ fn sync(path: &Path) -> Result<u64, RenderError> {
 }
 
 /// Runs disk work where it may block.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RenderError> + Send + 'static,
 ) -> Result<T, RenderError> {
     match tokio::task::spawn_blocking(work).await {
