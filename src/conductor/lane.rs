@@ -172,6 +172,10 @@ impl Worker {
     }
 
     async fn moment(&mut self, moment: Moment) {
+        // The printer triggers this one; its pictures never come.
+        if self.viewpoint.spec.gcode().is_some() {
+            return;
+        }
         let Moment { shot, due, _in_work } = moment;
         let (layer, planned) = (due.meta.layer, due.planned);
         let reel = match self.reel(due.track).await {
