@@ -135,9 +135,6 @@ async fn restore(tool: &str, before: &Before, file: &Path) {
     }
 }
 
-/// Controls by name, with their values.
-type Values = Vec<(String, i64)>;
-
 /// What to set, in order, and what to put back, in order: first each switch, then what it leaves to us; and back first
 /// the values, then the switches, because a switched-on automatism refuses values.
 fn plan(wish: &Wish, listed: &[Control]) -> (Values, Values) {
