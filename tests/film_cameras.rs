@@ -47,7 +47,8 @@ async fn every_camera_has_a_reel_of_parked_frames_of_the_same_moments() {
     print(&studio, 5).await;
     assert_eq!(studio.rig.wait_print_end(LIMIT).await.unwrap(), "complete");
     let film = studio.wait_for_film(0, LIMIT).await.unwrap();
-    wait_for_text(&said, 0, &format!("5 {}", film.display())).await.unwrap();
+    // With the last frame shown again five times.
+    wait_for_text(&said, 0, &format!("10 {}", film.display())).await.unwrap();
     let store = Store::attach(studio.rig.data().join("moonlapse")).unwrap();
     let session = store.find("latest").unwrap();
     let reels = store.reels(&session.id).unwrap();
