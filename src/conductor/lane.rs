@@ -203,6 +203,9 @@ impl Worker {
             self.camera.capture(standstill.span).await
         };
         let frame = frame.map_err(|miss| miss.to_string())?;
+        if self.desk.halted.get().is_some_and(|&at| standstill.span.from > at) {
+            return Err("the machine was stopped before the head was in place".to_owned());
+        }
         let clock = self.desk.clock;
         let late = clock.monotonic().secs_since(frame.exposed.until);
         let age = SignedDuration::try_from_secs_f64(late).unwrap_or_default();

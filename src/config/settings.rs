@@ -302,6 +302,7 @@ pub struct Settings {
     /// Deletes the oldest films when all take more than this; 0 sets no limit.
     #[schemars(range(min = 0, max = 100_000_000), extend("x-scope" = "ui", "x-unit" = "MB"))]
     pub keep_films_size: u32,
+
     // What is done around prints, frames and films.
     /// Command for a shell, run when a print begins. See docs/hooks.md for what it is told.
     #[schemars(extend("x-scope" = "conf"))]
@@ -370,6 +371,7 @@ pub struct Settings {
     /// The v4l2-ctl program.
     #[schemars(extend("x-scope" = "conf"))]
     pub v4l2_ctl_binary_path: String,
+
     // Cameras that are no webcams; see docs/cameras.md.
     /// A program that takes one picture per run, in place of a webcam: `gphoto2 --capture-image-and-download --filename
     /// {file}`, or any other. Without `{file}` the JPEG is read from its standard output.

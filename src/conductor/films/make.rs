@@ -133,6 +133,7 @@ impl Worker {
         let (profile, suffix) = (plan.profile.name.as_str(), plan.suffix.as_str());
         info!(session = %job.session, profile, suffix, frames, "film started");
         self.ui(events::render_started(frames, settings)).await;
+        self.before_film(settings, session).await;
         let made_at = self.now();
         let request = self.request(job, session, &plan, segments, made_at.clone(), settings);
         let progress = |progress| {
@@ -149,6 +150,7 @@ impl Worker {
                 self.note(job, &plan, film.record(made_at.timestamp())).await;
                 self.ui(events::render_success(&film, &session.print_file)).await;
                 self.tell(settings, session, News::made(session, &film)).await;
+                self.after_film(settings, session, Ok(&film)).await;
                 Outcome::Done
             }
             Err(RenderError::Cancelled) => {
@@ -245,6 +247,7 @@ impl Worker {
         self.ui(events::render_error(problem)).await;
         self.events.send(Event::Say(format!("Timelapse: no film: {problem}"))).await.ok();
         self.tell(settings, session, News::failed(session, &problem.to_string())).await;
+        self.after_film(settings, session, Err(&problem.to_string())).await;
         outcome
     }
 

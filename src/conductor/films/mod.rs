@@ -5,6 +5,7 @@
 //! `plans` are the films that a session has, `make` is one job from the queue, `policy` what an ended print deserves, `webhook` the news of it.
 
 mod clerk;
+mod hooks;
 mod make;
 mod plans;
 mod policy;
