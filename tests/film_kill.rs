@@ -61,6 +61,8 @@ async fn child_that_films_until_killed() {
         (None, None) => store.start(NewSession { print_file: "a.gcode".into(), ..NewSession::default() }).unwrap(),
     };
     let store = Arc::new(Mutex::new(store));
+    let queue = moonlapse::session::Queue::of(&folder.join("store"));
+    let attempts_before = queue.list().unwrap().first().map_or(0, |job| job.attempts);
     let (events_in, mut events) = tokio::sync::mpsc::channel(256);
     let films = Films::start(Arc::clone(&store), events_in, Clock::real(), CancellationToken::new());
     films.configure(&settings);
@@ -73,12 +75,12 @@ async fn child_that_films_until_killed() {
         films.make(job).unwrap();
     }
     loop {
-        let queued = moonlapse::session::Queue::of(&folder.join("store")).list().unwrap();
+        let queued = queue.list().unwrap();
         let made = !store.lock().unwrap().summary(&session.id).unwrap().films.is_empty();
         if made && queued.is_empty() {
             return say("film");
         }
-        if let Some(job) = queued.iter().find(|job| job.failed || job.problem.is_some()) {
+        if let Some(job) = queued.iter().find(|job| job.problem.is_some() && job.attempts > attempts_before) {
             // Nobody waits ten minutes here; a restart of the agent tries again at once.
             return say(&format!("problem {}", job.problem.clone().unwrap_or_default()));
         }

@@ -322,6 +322,10 @@ pub(super) async fn on_disk<T: Send + 'static>(
     let done = tokio::task::spawn_blocking(move || work(&mut store.lock().unwrap_or_else(PoisonError::into_inner)));
     match done.await {
         Ok(outcome) => outcome,
-        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down, and with it whoever waits here.
+            Err(_cancelled) => std::future::pending().await,
+        },
     }
 }

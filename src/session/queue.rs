@@ -190,7 +190,7 @@ impl Queue {
         job
     }
 
-    /// Notes, durably, that the job begins. `None` when there is no such job any more, or when it was begun too often
+    /// Notes, durably, that the job begins; gives it with the problem of the last attempt. `None` when there is no such job any more, or when it was begun too often
     /// without coming to an end; then it has failed.
     ///
     /// # Errors
@@ -206,7 +206,8 @@ impl Queue {
             return Ok(None);
         }
         job.attempts += 1;
-        self.write(&job)?;
+        // On disk the job is now one that is being made; the caller still learns what was wrong before.
+        self.write(&Job { problem: None, ..job.clone() })?;
         Ok(Some(job))
     }
 
