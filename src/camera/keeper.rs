@@ -44,7 +44,11 @@ impl Keeper {
                         Ok(never) => match never {},
                     };
                     match self.instead(url, &miss).await {
-                        Instead::Snapshots(found) => return self.take_snapshots(found, miss),
+                        Instead::Snapshots => {
+                            self.shared.remark(miss);
+                            info!(camera = %self.shared.spec.name, "its snapshots are used instead of a stream");
+                            return;
+                        }
                         Instead::Stream(found) => {
                             self.shared.remark(miss);
                             stream = Some(found);
@@ -82,20 +86,11 @@ impl Keeper {
         let picture = content_type.starts_with("image/").then_some(url);
         let Some(snapshot) = self.source.snapshot.as_ref().or(picture) else { return Instead::Nothing };
         match snapshot::look(&self.shared, &self.web, snapshot).await {
-            Ok(()) => Instead::Snapshots(snapshot.clone()),
+            Ok(()) => Instead::Snapshots,
             // Both were entered, each as the other.
             Err(miss) if is_a_stream(&miss) && snapshot != url => Instead::Stream(snapshot.clone()),
             Err(_) => Instead::Nothing,
         }
-    }
-
-    fn take_snapshots(&self, url: Url, miss: Miss) {
-        self.shared.remark(miss);
-        self.shared.update(|state| {
-            state.facts.kind = Kind::Snapshots;
-            state.snapshots = Some(url);
-        });
-        info!(camera = %self.shared.spec.name, "its snapshots are used instead of a stream");
     }
 
     /// Sees how fast the sensor is, for the bounds of the snapshots.
@@ -119,7 +114,7 @@ impl Keeper {
 }
 
 enum Instead {
-    Snapshots(Url),
+    Snapshots,
     Stream(Url),
     Nothing,
 }

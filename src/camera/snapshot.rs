@@ -11,7 +11,7 @@ use super::frame::seconds;
 use super::http::{self, Web};
 use super::server::{self, Server};
 use super::state::Shared;
-use super::{Frame, Freshness, JpegFlaw, JpegInfo, Miss, Span};
+use super::{Frame, Freshness, JpegFlaw, JpegInfo, Kind, Miss, Span};
 use crate::clock::MonoTime;
 
 /// One picture; a DSLR's is about 12 MB.
@@ -36,6 +36,7 @@ pub(super) async fn look(shared: &Shared, web: &Web, url: &Url) -> Result<(), Mi
     }
     let Snapshot { frame: Frame { width, height, .. }, server, .. } = snapshot;
     shared.update(|state| {
+        state.facts.kind = Kind::Snapshots;
         state.facts.server = server;
         state.facts.counts.connections += 1;
         state.snapshots = Some(url.clone());
@@ -44,8 +45,11 @@ pub(super) async fn look(shared: &Shared, web: &Web, url: &Url) -> Result<(), Mi
     // pause may be slow or old.
     for _ in 0..LOOKS {
         tokio::time::sleep(AGAIN).await;
-        snapshot = fetch(shared, web, url, server).await?;
-        note(shared, &snapshot);
+        // One that fails now and then is a camera all the same.
+        if let Ok(another) = fetch(shared, web, url, server).await {
+            note(shared, &another);
+            snapshot = another;
+        }
     }
     info!(camera = %shared.spec.name, %server, width, height, freshness = %snapshot.frame.freshness, "camera answers");
     Ok(())
