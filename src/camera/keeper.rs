@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::info;
+use tracing::warn;
 use url::Url;
 
 use super::http::Web;
@@ -45,8 +45,7 @@ impl Keeper {
                     };
                     match self.instead(url, &miss).await {
                         Instead::Snapshots => {
-                            self.shared.remark(miss);
-                            info!(camera = %self.shared.spec.name, "its snapshots are used instead of a stream");
+                            warn!(camera = %self.shared.spec.name, "{miss}; its snapshots are used");
                             return;
                         }
                         Instead::Stream(found) => {
@@ -59,7 +58,7 @@ impl Keeper {
                 }
                 None => {
                     let Some(url) = &self.source.snapshot else { return };
-                    match snapshot::look(&self.shared, &self.web, url).await {
+                    match snapshot::look(&self.shared, &self.web, url, None).await {
                         Ok(()) => return,
                         Err(miss) if is_a_stream(&miss) => {
                             stream = Some(url.clone());
@@ -85,7 +84,7 @@ impl Keeper {
         let Miss::NotAStream { content_type, .. } = miss else { return Instead::Nothing };
         let picture = content_type.starts_with("image/").then_some(url);
         let Some(snapshot) = self.source.snapshot.as_ref().or(picture) else { return Instead::Nothing };
-        match snapshot::look(&self.shared, &self.web, snapshot).await {
+        match snapshot::look(&self.shared, &self.web, snapshot, Some(miss)).await {
             Ok(()) => Instead::Snapshots,
             // Both were entered, each as the other.
             Err(miss) if is_a_stream(&miss) && snapshot != url => Instead::Stream(snapshot.clone()),

@@ -28,8 +28,9 @@ const HICCUP: f64 = 0.05;
 /// Added to the hold, for phases between request and sensor that have not been seen, s.
 const PHASE: f64 = 0.005;
 
-/// Learns which server it is and what its snapshots are like.
-pub(super) async fn look(shared: &Shared, web: &Web, url: &Url) -> Result<(), Miss> {
+/// Learns which server it is and what its snapshots are like. `instead_of` says why they are used, where a stream was
+/// meant to be.
+pub(super) async fn look(shared: &Shared, web: &Web, url: &Url, instead_of: Option<&Miss>) -> Result<(), Miss> {
     let mut snapshot = fetch(shared, web, url, Server::Other).await?;
     if snapshot.server == Server::Other && server::is_camera_streamer(web, url).await {
         snapshot.server = Server::CameraStreamer;
@@ -37,6 +38,7 @@ pub(super) async fn look(shared: &Shared, web: &Web, url: &Url) -> Result<(), Mi
     let Snapshot { frame: Frame { width, height, .. }, server, .. } = snapshot;
     shared.update(|state| {
         state.facts.kind = Kind::Snapshots;
+        state.facts.remark = instead_of.cloned();
         state.facts.server = server;
         state.facts.counts.connections += 1;
         state.snapshots = Some(url.clone());
