@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::info;
+use tracing::warn;
 use url::Url;
 
 use super::http::Web;
@@ -44,7 +44,10 @@ impl Keeper {
                         Ok(never) => match never {},
                     };
                     match self.instead(url, &miss).await {
-                        Instead::Snapshots(found) => return self.take_snapshots(found, miss),
+                        Instead::Snapshots => {
+                            warn!(camera = %self.shared.spec.name, "{miss}; its snapshots are used");
+                            return;
+                        }
                         Instead::Stream(found) => {
                             self.shared.remark(miss);
                             stream = Some(found);
@@ -55,7 +58,7 @@ impl Keeper {
                 }
                 None => {
                     let Some(url) = &self.source.snapshot else { return };
-                    match snapshot::look(&self.shared, &self.web, url).await {
+                    match snapshot::look(&self.shared, &self.web, url, None).await {
                         Ok(()) => return,
                         Err(miss) if is_a_stream(&miss) => {
                             stream = Some(url.clone());
@@ -81,21 +84,12 @@ impl Keeper {
         let Miss::NotAStream { content_type, .. } = miss else { return Instead::Nothing };
         let picture = content_type.starts_with("image/").then_some(url);
         let Some(snapshot) = self.source.snapshot.as_ref().or(picture) else { return Instead::Nothing };
-        match snapshot::look(&self.shared, &self.web, snapshot).await {
-            Ok(()) => Instead::Snapshots(snapshot.clone()),
+        match snapshot::look(&self.shared, &self.web, snapshot, Some(miss)).await {
+            Ok(()) => Instead::Snapshots,
             // Both were entered, each as the other.
             Err(miss) if is_a_stream(&miss) && snapshot != url => Instead::Stream(snapshot.clone()),
             Err(_) => Instead::Nothing,
         }
-    }
-
-    fn take_snapshots(&self, url: Url, miss: Miss) {
-        self.shared.remark(miss);
-        self.shared.update(|state| {
-            state.facts.kind = Kind::Snapshots;
-            state.snapshots = Some(url);
-        });
-        info!(camera = %self.shared.spec.name, "its snapshots are used instead of a stream");
     }
 
     /// Sees how fast the sensor is, for the bounds of the snapshots.
@@ -119,7 +113,7 @@ impl Keeper {
 }
 
 enum Instead {
-    Snapshots(Url),
+    Snapshots,
     Stream(Url),
     Nothing,
 }

@@ -11,7 +11,7 @@ use super::frame::seconds;
 use super::http::{self, Web};
 use super::server::{self, Server};
 use super::state::Shared;
-use super::{Frame, Freshness, JpegFlaw, JpegInfo, Miss, Span};
+use super::{Frame, Freshness, JpegFlaw, JpegInfo, Kind, Miss, Span};
 use crate::clock::MonoTime;
 
 /// One picture; a DSLR's is about 12 MB.
@@ -28,14 +28,17 @@ const HICCUP: f64 = 0.05;
 /// Added to the hold, for phases between request and sensor that have not been seen, s.
 const PHASE: f64 = 0.005;
 
-/// Learns which server it is and what its snapshots are like.
-pub(super) async fn look(shared: &Shared, web: &Web, url: &Url) -> Result<(), Miss> {
+/// Learns which server it is and what its snapshots are like. `instead_of` says why they are used, where a stream was
+/// meant to be.
+pub(super) async fn look(shared: &Shared, web: &Web, url: &Url, instead_of: Option<&Miss>) -> Result<(), Miss> {
     let mut snapshot = fetch(shared, web, url, Server::Other).await?;
     if snapshot.server == Server::Other && server::is_camera_streamer(web, url).await {
         snapshot.server = Server::CameraStreamer;
     }
     let Snapshot { frame: Frame { width, height, .. }, server, .. } = snapshot;
     shared.update(|state| {
+        state.facts.kind = Kind::Snapshots;
+        state.facts.remark = instead_of.cloned();
         state.facts.server = server;
         state.facts.counts.connections += 1;
         state.snapshots = Some(url.clone());
@@ -44,8 +47,11 @@ pub(super) async fn look(shared: &Shared, web: &Web, url: &Url) -> Result<(), Mi
     // pause may be slow or old.
     for _ in 0..LOOKS {
         tokio::time::sleep(AGAIN).await;
-        snapshot = fetch(shared, web, url, server).await?;
-        note(shared, &snapshot);
+        // One that fails now and then is a camera all the same.
+        if let Ok(another) = fetch(shared, web, url, server).await {
+            note(shared, &another);
+            snapshot = another;
+        }
     }
     info!(camera = %shared.spec.name, %server, width, height, freshness = %snapshot.frame.freshness, "camera answers");
     Ok(())
