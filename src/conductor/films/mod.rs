@@ -2,7 +2,8 @@
 //!
 //! [`Films`] is the handle; nothing it does waits. Behind it are two tasks: `clerk` writes down what is asked for, and
 //! `worker` does one thing after the other: what is queued first, then segments of the print that is under way.
-//! `plans` are the films that a session has, `make` is one job from the queue, `policy` what an ended print deserves, `webhook` the news of it.
+//! `plans` are the films that a session has, `make` is one job from the queue, `policy` what an ended print deserves,
+//! `hooks` and `webhook` what is done and told about a film.
 
 mod clerk;
 mod hooks;
