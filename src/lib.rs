@@ -15,6 +15,7 @@
 //! * [`planner`]: where in a G-code file the frames are best taken. Pure.
 //! * [`stabilize`]: where the head goes for a frame. Pure.
 //! * [`printer`]: the live state of the printer, rebuilt from Moonraker's subscriptions.
+//! * [`hooks`]: commands, light and locked cameras around prints, frames and films.
 //! * [`render`]: films from frames, with `ffmpeg`.
 //! * [`session`]: the durable store of frames, one folder per print.
 //! * [`camera`]: frames whose exposure lies in a given span of time.
@@ -33,6 +34,7 @@ pub mod clock;
 pub mod conductor;
 pub mod config;
 pub mod gcode;
+pub mod hooks;
 pub mod moonraker;
 pub mod planner;
 pub mod printer;

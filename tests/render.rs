@@ -10,7 +10,7 @@ use jiff::Zoned;
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 use moonlapse::render::{
-    Film, FilmRequest, FilmSettings, ParamError, Print, Profile, Progress, Reel, RenderError, Tools, film,
+    Film, FilmRequest, FilmSettings, OnVerified, ParamError, Print, Profile, Progress, Reel, RenderError, Tools, film,
 };
 use moonlapse::session::{Frame, FrameMeta};
 use rustix::process::Pid;
@@ -57,6 +57,7 @@ impl Bench {
     fn request(&self, frames: &[PathBuf], settings: FilmSettings) -> FilmRequest {
         FilmRequest {
             reels: vec![reel(frames)],
+            segments: None,
             print: Print { file: "parts/benchy v2.gcode".into(), ..Print::default() },
             hero: None,
             output_dir: self.films(),
@@ -64,6 +65,7 @@ impl Bench {
             made_at: made_at(),
             profile: Profile::of_settings(&settings).unwrap(),
             tools: Tools::default(),
+            on_verified: OnVerified::default(),
         }
     }
 

@@ -8,8 +8,9 @@ use std::process::{Command, Output, Stdio};
 
 use jiff::Timestamp;
 use moonlapse::render::remove_leftovers;
-use moonlapse::session::{FrameMeta, NewSession, Outcome, Session, Store};
-use rustix::process::{Pid, Signal, kill_process};
+use moonlapse::session::{FrameMeta, Miss, NewJob, NewSession, Outcome, Queue, Session, Store};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::json;
 
 fn command(data_path: &Path, args: &[&str]) -> Command {
@@ -102,6 +103,63 @@ fn sessions_are_listed_for_people_and_for_scripts() {
 }
 
 #[test]
+fn one_session_is_shown_with_its_films_and_misses() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, session) = session(dir.path());
+    let miss = Miss { layer: Some(3), reason: "the camera is gone".into(), ..Miss::default() };
+    store.miss(&session.id, &miss).unwrap();
+    store.miss(&session.id, &miss).unwrap();
+    moonlapse(dir.path(), &["render", "latest"]);
+    let text = stdout(&moonlapse(dir.path(), &["sessions", "show", "latest"]));
+    for shown in [session.id.as_str(), "benchy.gcode", "2: the camera is gone", "10 frames, 0.40 s", ".mp4"] {
+        assert!(text.contains(shown), "{shown}: {text}");
+    }
+    let json = stdout(&moonlapse(dir.path(), &["sessions", "show", "latest", "--json"]));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((json["missed"][1]["layer"].as_u64(), json["films"][0]["frames"].as_u64()), (Some(3), Some(10)));
+}
+
+#[test]
+fn an_exported_session_is_imported_and_filmed_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_store, session) = session(dir.path());
+    let exported = moonlapse(dir.path(), &["sessions", "export", "latest", "-o", dir.path().to_str().unwrap()]);
+    let zip = stdout(&exported).trim_end().to_owned();
+    assert!(zip.starts_with(dir.path().to_str().unwrap()) && zip.ends_with("_frames.zip"), "{}", stderr(&exported));
+    let imported = moonlapse(dir.path(), &["sessions", "import", &zip]);
+    let id = stdout(&imported).trim_end().to_owned();
+    assert!(stderr(&imported).contains("10 frames, "), "{}", stderr(&imported));
+    assert_ne!(id, session.id.as_str());
+    let film = moonlapse(dir.path(), &["render", &id]);
+    assert!(stderr(&film).contains("10 frames, 25 fps, 0.40 s"), "{}", stderr(&film));
+    let nothing = moonlapse(dir.path(), &["sessions", "import", "/no/such.zip"]);
+    assert!(stderr(&nothing).starts_with("/no/such.zip cannot be read"), "{}", stderr(&nothing));
+}
+
+#[test]
+fn the_queue_is_listed_and_emptied() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, session) = session(dir.path());
+    assert_eq!(stdout(&moonlapse(dir.path(), &["queue"])), "No films are waiting.\n");
+    let queue = Queue::of(store.dir());
+    let job = NewJob {
+        session: session.id.clone(),
+        film: true,
+        archive: false,
+        asked: false,
+        settings: json!({}),
+        created_at: Timestamp::now(),
+    };
+    queue.add(job).unwrap();
+    assert_eq!(stdout(&moonlapse(dir.path(), &["queue"])), format!("   1  {}  film, waiting\n", session.id));
+    let unknown = moonlapse(dir.path(), &["queue", "--cancel", "7"]);
+    assert!(!unknown.status.success() && stderr(&unknown).contains("no job \"7\""), "{}", stderr(&unknown));
+    let cancelled = moonlapse(dir.path(), &["queue", "--cancel", "1"]);
+    assert!(cancelled.status.success(), "{}", stderr(&cancelled));
+    assert!(queue.list().unwrap().is_empty());
+}
+
+#[test]
 fn a_session_is_deleted_by_its_full_name_and_not_while_it_prints() {
     let dir = tempfile::tempdir().unwrap();
     let (mut store, ended) = session(dir.path());
@@ -112,7 +170,7 @@ fn a_session_is_deleted_by_its_full_name_and_not_while_it_prints() {
         (printing.id.as_str(), "is still printing"),
         (ended.id.as_str(), "deleted: 10 frames"),
     ] {
-        let output = moonlapse(dir.path(), &["sessions", "--delete", name]);
+        let output = moonlapse(dir.path(), &["sessions", "delete", name]);
         assert!(stderr(&output).contains(answer), "{name}: {}", stderr(&output));
     }
     let left: Vec<_> = store.list().unwrap().into_iter().map(|summary| summary.session.id).collect();
@@ -136,10 +194,12 @@ fn a_render_killed_midway_shows_nothing_and_is_made_up_for() {
         .unwrap();
     // The pipe opens when ffmpeg is being started.
     let ffmpeg: i32 = fs::read_to_string(&pipe).unwrap().trim().parse().unwrap();
+    let ffmpeg = pidfd_open(Pid::from_raw(ffmpeg).unwrap(), PidfdFlags::empty()).unwrap();
     render.kill().unwrap();
     render.wait().unwrap();
-    // Under systemd it would go with the agent.
-    kill_process(Pid::from_raw(ffmpeg).unwrap(), Signal::KILL).unwrap();
+    let limit = Timespec { tv_sec: 60, tv_nsec: 0 };
+    let ended = poll(&mut [PollFd::new(&ffmpeg, PollFlags::IN)], Some(&limit)).unwrap();
+    assert_eq!(ended, 1, "ffmpeg lives on without who started it");
     let films = dir.path().join("films");
     let names = || -> Vec<String> {
         fs::read_dir(&films).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()

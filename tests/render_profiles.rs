@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 use moonlapse::render::{
-    Film, FilmRequest, FilmSettings, Print, Profile, Reel, RenderError, Shown, Tools, film, still,
+    Film, FilmRequest, FilmSettings, OnVerified, Print, Profile, Reel, RenderError, Shown, Tools, film, still,
 };
 use moonlapse::session::{Frame, FrameMeta, Outcome};
 use tokio_util::sync::CancellationToken;
@@ -66,6 +66,7 @@ impl Bench {
         let base = Profile::of_settings(&FilmSettings { duplicatelastframe: 0, ..FilmSettings::default() }).unwrap();
         FilmRequest {
             reels: self.reels.clone(),
+            segments: None,
             print: Print {
                 file: "parts/benchy.gcode".into(),
                 job_id: Some("00002A".into()),
@@ -80,6 +81,7 @@ impl Bench {
             made_at: date(2026, 11, 23).at(15, 30, 42, 0).to_zoned(TimeZone::UTC).unwrap(),
             profile: Profile::from_words("test", words, &base).unwrap(),
             tools: Tools::default(),
+            on_verified: OnVerified::default(),
         }
     }
 

@@ -104,7 +104,8 @@ struct Setup {
 
 async fn set_up(case: Case, machine: ScriptedMachine) -> Setup {
     let look = rig::Look { width: 320, height: 192, ..rig::Look::default() };
-    let config = rig::CameraConfig { look, manner: case.manner, always_on: true, ..rig::CameraConfig::default() };
+    let (always_on, drops_late) = (true, true);
+    let config = rig::CameraConfig { look, manner: case.manner, always_on, drops_late, ..rig::CameraConfig::default() };
     let server = rig::Camera::start(config, Arc::new(machine)).await.unwrap();
     let nginx = if case.nginx { Some(Nginx::start(server.address()).await.unwrap()) } else { None };
     let url = |path: &str| {

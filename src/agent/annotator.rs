@@ -37,7 +37,11 @@ pub(super) async fn carry_wishes(link: Link, folder: PathBuf, mut wishes: watch:
         match link.request("machine.timelapse.agent.annotator", json!({"enabled": ready}), REQUEST_TIMEOUT).await {
             Ok(_) => {
                 running = ready;
-                info!(enabled = ready, "uploads are annotated");
+                if ready {
+                    info!("uploads are annotated");
+                } else {
+                    info!("uploads are annotated no more");
+                }
             }
             Err(LinkError::Closed(_)) => return,
             Err(problem) => warn!(error = %problem, "uploads are not annotated"),

@@ -133,6 +133,14 @@ pub(super) async fn carry_scripts(link: Link, mut queue: mpsc::Receiver<String>)
     }
 }
 
+/// Switches a `[power]` device of Moonraker.
+pub(super) async fn switch_power(link: Link, device: String, on: bool) {
+    let params = json!({"device": device, "action": if on { "on" } else { "off" }});
+    if let Err(problem) = link.request("machine.device_power.post_device", params, REQUEST_TIMEOUT).await {
+        warn!(device, on, error = %problem, "the light was not switched");
+    }
+}
+
 /// One UI event with the newest frame, as the component takes it.
 pub(super) fn event_params(event: Option<Json>, last_frame: Option<Json>) -> Json {
     json!({"event": event, "lastframe": last_frame})

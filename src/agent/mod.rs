@@ -4,6 +4,7 @@
 //! of a worker, the end. Whatever takes time happens in tasks: connecting ([`connector`]), sending, filming, rendering.
 
 mod annotator;
+mod calibrate;
 mod camera_options;
 mod connector;
 mod motion;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, trace, warn};
 use url::Url;
 
+use self::calibrate::Calibration;
 use self::connector::{Attached, remote};
 use self::motion::Motion;
 use crate::clock::{Clock, MonoTime};
@@ -89,6 +91,7 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
         snapshot_fixed: false,
         motion: Motion::default(),
         klippy_socket: None,
+        calibration: None,
         options,
     };
     let mut keepalive = tokio::time::interval(KEEPALIVE);
@@ -198,6 +201,7 @@ struct Agent {
     motion: Motion,
     /// Klipper's socket as Moonraker knows it.
     klippy_socket: Option<PathBuf>,
+    calibration: Option<Calibration>,
     options: Options,
 }
 
@@ -268,7 +272,9 @@ impl Agent {
                 done()
             }
             remote::CONTROL => {
-                self.conductor.control(&params, &self.printer);
+                if !self.calibrates(&params, received) {
+                    self.conductor.control(&params, &self.printer);
+                }
                 done()
             }
             remote::RENDER => {
@@ -411,6 +417,10 @@ impl Agent {
                     connection.events.try_send(connector::event_params(event, last_frame)).is_err()
                 }
                 Order::Gcode(script) => connection.scripts.try_send(script).is_err(),
+                Order::Power { device, on } => {
+                    tokio::spawn(connector::switch_power(connection.link.clone(), device, on));
+                    false
+                }
                 Order::FollowMotion(_) => false,
             };
             if jammed {

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use crate::planner::Snapshot;
+use crate::planner::{Snapshot, Window};
 
 /// How every line of ours begins. Slicers and people do not write the parameter.
 const BEGINS: &[u8] = b"TIMELAPSE_TAKE_FRAME FRAME=";
@@ -25,10 +25,26 @@ pub fn is_own_call(line: &[u8]) -> bool {
     line.len() <= LONGEST && line.starts_with(BEGINS) && line.ends_with(ENDS)
 }
 
+/// A place between objects may be so much further from the park position than the best place, mm.
+const FURTHER: f64 = 10.0;
+
+/// Where the frame is taken. With `several` objects any may be excluded, and Klipper swallows every move in it: so rather
+/// between two objects, where that costs hardly more.
+fn place(snapshot: &Snapshot, several: bool) -> Option<&Window> {
+    let best = snapshot.windows.first().or(snapshot.fallback.as_ref())?;
+    let as_good = |other: &&Window| {
+        other.object.is_none()
+            && (other.returns, other.retract, other.rise_to) == (best.returns, best.retract, best.rise_to)
+            && other.travel_mm <= best.travel_mm + FURTHER
+    };
+    let between = snapshot.windows.iter().find(as_good).filter(|_| several && best.object.is_some());
+    Some(between.unwrap_or(best))
+}
+
 /// The call for `snapshot`, the frame of number `frame` (from 1), without line end, and the byte of the file before which it
-/// belongs. `None` where the plan has no place for it.
-pub(super) fn call(frame: usize, snapshot: &Snapshot) -> Option<(u64, String)> {
-    let window = snapshot.windows.first().or(snapshot.fallback.as_ref())?;
+/// belongs. `None` where the plan has no place for it. `several`: there are several objects.
+pub(super) fn call(frame: usize, snapshot: &Snapshot, several: bool) -> Option<(u64, String)> {
+    let window = place(snapshot, several)?;
     let mut line = format!("TIMELAPSE_TAKE_FRAME FRAME={frame} LAYER={}", snapshot.layer);
     let flag = u8::from;
     // Writing to a String cannot fail.
@@ -69,7 +85,7 @@ fn mm3(mm: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::planner::{Cost, Kind, Span, Target, Window};
+    use crate::planner::{Cost, Kind, Span, Target};
 
     fn window() -> Window {
         Window {
@@ -104,7 +120,7 @@ mod tests {
     }
 
     fn line(snapshot: &Snapshot) -> String {
-        let (at, line) = call(3, snapshot).unwrap();
+        let (at, line) = call(3, snapshot, false).unwrap();
         assert_eq!(at, 300);
         assert!(is_own_call(line.as_bytes()) && is_own_call(format!("{line}\r\n").as_bytes()));
         line.strip_prefix("TIMELAPSE_TAKE_FRAME FRAME=3 LAYER=7 ").unwrap().to_owned()
@@ -142,7 +158,30 @@ mod tests {
         let fallback = Window { returns: true, retract: true, ..window() };
         let only = snapshot(vec![], Some(fallback), Some(1.0), Some(2.0));
         assert_eq!(line(&only), "X=1 Y=2 RETRACT=1 RETURN=1 ; moonlapse");
-        assert_eq!(call(1, &snapshot(vec![], None, None, None)), None);
+        assert_eq!(call(1, &snapshot(vec![], None, None, None), false), None);
+    }
+
+    #[test]
+    fn of_several_objects_none_is_relied_on_where_a_place_between_them_is_as_good() {
+        let at = |from, object: Option<&str>, travel_mm, returns| Window {
+            span: Span { from, to: from },
+            object: object.map(str::to_owned),
+            travel_mm,
+            returns,
+            ..window()
+        };
+        let windows = vec![
+            at(1, Some("A"), 20.0, false),
+            at(2, None, 10.0, true),
+            at(3, None, 31.0, false),
+            at(4, Some("B"), 20.0, false),
+            at(5, None, 30.0, false),
+        ];
+        let shot = snapshot(windows, None, Some(1.0), Some(2.0));
+        assert_eq!(call(1, &shot, true).unwrap().0, 5);
+        assert_eq!(call(1, &shot, false).unwrap().0, 1);
+        let only = snapshot(shot.windows[..4].to_vec(), None, Some(1.0), Some(2.0));
+        assert_eq!(call(1, &only, true).unwrap().0, 1);
     }
 
     #[test]

@@ -49,7 +49,8 @@ impl Planned {
     /// What is to be put into the file, and how many frames there are in it. `settings`: the digest for the mark.
     pub(super) fn lines(&self, settings: u32) -> (Vec<Insertion>, usize) {
         let snapshots = self.plan.iter().flat_map(|plan| &plan.snapshots).enumerate();
-        let calls: Vec<_> = snapshots.filter_map(|(i, snapshot)| call(i + 1, snapshot)).collect();
+        let several = self.has_several_objects();
+        let calls: Vec<_> = snapshots.filter_map(|(i, snapshot)| call(i + 1, snapshot, several)).collect();
         let frames = calls.len();
         let mark = Mark {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -59,6 +60,14 @@ impl Planned {
         };
         let mark = self.mark_at.map(|at| (at, mark.to_string()));
         (mark.into_iter().chain(calls).map(|(at, line)| Insertion { at, line }).collect(), frames)
+    }
+
+    /// Whether there is more than one object that may be excluded.
+    fn has_several_objects(&self) -> bool {
+        let snapshots = self.plan.iter().flat_map(|plan| &plan.snapshots);
+        let mut objects = snapshots.flat_map(|snapshot| &snapshot.windows).filter_map(|window| window.object.as_ref());
+        let first = objects.next();
+        objects.any(|object| Some(object) != first)
     }
 
     pub(super) fn original(&self) -> Identity {
@@ -177,6 +186,23 @@ mod tests {
         assert!(lines[0].line.contains(" settings=00000007 frames=1 "), "{}", lines[0].line);
         assert!(lines[1].line.starts_with("TIMELAPSE_TAKE_FRAME FRAME=1 LAYER=1 X="), "{}", lines[1].line);
         assert!(PRINT[..lines[1].at as usize].ends_with("G1 E-0.8 F2400\n"));
+    }
+
+    #[test]
+    fn a_call_stands_between_objects_where_any_may_be_excluded() {
+        let objects = |second: &str| {
+            format!(
+                "G28\nG90\nM83\nEXCLUDE_OBJECT_START NAME=a\nG1 X50 Y50 Z0.2 F6000\nG1 X60 Y50 E1 F1800\nG1 E-0.8 F2400\n\
+                 EXCLUDE_OBJECT_END NAME=a\nG1 X9 Y9 F9000\nEXCLUDE_OBJECT_START NAME={second}\nG1 E0.8\n\
+                 G1 X60 Y55 E1\nG1 E-0.8 F2400\nEXCLUDE_OBJECT_END NAME={second}\nG1 X50 Y50\n"
+            )
+        };
+        let place = |text: &str| {
+            let (lines, _) = planned(text).lines(0);
+            text[..lines[1].at as usize].lines().last().unwrap().to_owned()
+        };
+        assert!(place(&objects("b")).starts_with("EXCLUDE_OBJECT_END"), "{}", place(&objects("b")));
+        assert!(place(&objects("a")).starts_with("G1 "), "{}", place(&objects("a")));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What calibration finds out about a camera.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -56,5 +57,27 @@ impl Timing {
     #[must_use]
     pub fn hold_s(&self) -> f64 {
         self.exposure_s.max(self.interval_s) + self.jitter_s + MARGIN + self.interval_s
+    }
+}
+
+impl fmt::Display for Timing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |secs: f64| secs * 1e3;
+        write!(
+            f,
+            "{:.0} ms late (+- {:.0}), a frame every {:.0} ms, exposed for about {:.0} ms; the head stands still for {:.0} ms",
+            ms(self.latency_s),
+            ms(self.jitter_s / 2.0 + 2.0 * self.error_s).max(1.0),
+            ms(self.interval_s),
+            ms(self.exposure_s),
+            ms(self.hold_s()),
+        )?;
+        match self.stamps {
+            None => Ok(()),
+            Some(Stamps { right: true, .. }) => write!(f, "; its server's timestamps are right"),
+            Some(Stamps { offset_s, right: false }) => {
+                write!(f, "; its server's timestamps are {:.0} ms off, which is allowed for", ms(offset_s))
+            }
+        }
     }
 }

@@ -27,7 +27,7 @@ pub enum Miss {
     #[error(
         "the certificate of camera '{camera}' at {url} is not trusted ({detail}): if it is the camera's own, set wget_skip_cert_check: True in [timelapse]"
     )]
-    Certificate { camera: String, url: String, detail: String },
+    Certificate { camera: String, url: String, detail: &'static str },
     /// HTTPS where plain HTTP is spoken.
     #[error("camera '{camera}' does not speak https at {url}: begin its address with http://")]
     NoTls { camera: String, url: String },
@@ -119,9 +119,9 @@ pub enum Miss {
         "the program of camera '{camera}' did not end within {limit:?} and was killed: check that the camera is on and free"
     )]
     ProgramHung { camera: String, limit: Duration },
-    /// The program ended well and left no picture.
+    /// The program ended well and left no picture, or something else.
     #[error(
-        "the program of camera '{camera}' left no picture: it must write a JPEG to {{file}} in camera_command, or to its standard output"
+        "the program of camera '{camera}' left no JPEG: it must write one to {{file}} in camera_command, or to its standard output"
     )]
     NoPicture { camera: String },
     /// The picture is on the camera.

@@ -1,5 +1,6 @@
 //! A frame, and the time of its exposure.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -40,8 +41,8 @@ impl Span {
     }
 }
 
-/// A whole JPEG with what is known about its exposure.
-#[derive(Clone, Debug, PartialEq)]
+/// A whole JPEG with what is known about its exposure. Its `Debug` shows the size instead of the bytes.
+#[derive(Clone, PartialEq)]
 pub struct Frame {
     /// As received.
     pub jpeg: Bytes,
@@ -55,6 +56,18 @@ pub struct Frame {
     pub freshness: Freshness,
     /// When its last byte arrived.
     pub received: MonoTime,
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("bytes", &self.jpeg.len())
+            .field("size", &(self.width, self.height))
+            .field("exposed", &self.exposed)
+            .field("freshness", &self.freshness)
+            .field("received", &self.received)
+            .finish()
+    }
 }
 
 /// A duration from seconds; zero for what is none.

@@ -47,10 +47,14 @@ impl Web {
         Ok(Self { client, camera: camera.to_owned() })
     }
 
-    /// Sends a GET request; an answer other than 200 is a [`Miss`]. HEAD is never sent: camera-streamer answers it with
+    /// Sends a GET request for `url` with parameters of ours added; an answer other than 200 is a [`Miss`]. HEAD is never sent: camera-streamer answers it with
     /// 404, ustreamer with 200 whether or not there is a picture.
-    pub(super) async fn get(&self, url: &Url) -> Result<reqwest::Response, Miss> {
-        match tokio::time::timeout(ANSWER, self.client.get(url.clone()).send()).await {
+    pub(super) async fn get(&self, url: &Url, added: &[(&str, &str)]) -> Result<reqwest::Response, Miss> {
+        let mut asked = url.clone();
+        if !added.is_empty() {
+            asked.query_pairs_mut().extend_pairs(added);
+        }
+        match tokio::time::timeout(ANSWER, self.client.get(asked).send()).await {
             Err(_) => Err(self.unreachable(url, format!("no answer within {} s", ANSWER.as_secs()))),
             Ok(Err(error)) => Err(self.failed(url, &error)),
             Ok(Ok(answer)) if answer.status() != reqwest::StatusCode::OK => {
@@ -81,7 +85,7 @@ impl Web {
         }
         match tls_error(error) {
             Some(rustls::Error::InvalidCertificate(problem)) => {
-                Miss::Certificate { camera, url: printed, detail: format!("{problem:?}") }
+                Miss::Certificate { camera, url: printed, detail: flaw(problem) }
             }
             Some(rustls::Error::InvalidMessage(_)) => Miss::NoTls { camera, url: printed },
             _ => self.unreachable(url, cause(error)),
@@ -112,6 +116,16 @@ fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> 
         };
     }
     None
+}
+
+fn flaw(problem: &rustls::CertificateError) -> &'static str {
+    use rustls::CertificateError as Flaw;
+    match problem {
+        Flaw::Expired | Flaw::ExpiredContext { .. } => "it has expired",
+        Flaw::NotValidYet | Flaw::NotValidYetContext { .. } => "it is not valid yet; is this host's clock right?",
+        Flaw::NotValidForName | Flaw::NotValidForNameContext { .. } => "it is for another name",
+        _ => "nobody that this host trusts has signed it",
+    }
 }
 
 /// The innermost cause; the outer ones repeat the URL, with its password.

@@ -19,7 +19,7 @@ use tracing::debug;
 use super::frame::seconds;
 use super::spec::Script;
 use super::state::Shared;
-use super::{Frame, Freshness, JpegInfo, Miss, Span};
+use super::{Frame, Freshness, JpegFlaw, JpegInfo, Miss, Span};
 use crate::clock::{Clock, MonoTime};
 
 /// One picture; a DSLR's is about 12 MB.
@@ -41,8 +41,10 @@ pub(super) async fn capture(shared: &Shared, script: &Script, still: Span) -> Re
     }
     let run = run(shared, script).await.inspect_err(|miss| shared.lost(miss.clone()))?;
     let exposed = Span { from: started, until: run.released };
-    let JpegInfo { width, height } =
-        JpegInfo::read(&run.jpeg).map_err(|flaw| Miss::NotAJpeg { camera: shared.name(), flaw })?;
+    let JpegInfo { width, height } = JpegInfo::read(&run.jpeg).map_err(|flaw| match flaw {
+        JpegFlaw::NotJpeg => Miss::NoPicture { camera: shared.name() },
+        flaw => Miss::NotAJpeg { camera: shared.name(), flaw },
+    })?;
     let (width, height, freshness) = (u32::from(width), u32::from(height), Freshness::Promised);
     let took = run.released.secs_since(still.from);
     let (repeated, needed) = shared.update(|state| {

@@ -75,7 +75,7 @@ pub(super) async fn is_camera_streamer(web: &Web, url: &Url) -> bool {
     status.set_query(None);
     let Ok(beside) = status.join("status") else { return false };
     let ask = async {
-        let answer = web.get(&beside).await.ok()?;
+        let answer = web.get(&beside, &[]).await.ok()?;
         let body = web.body(&beside, answer, LARGEST).await.ok()?;
         serde_json::from_slice::<Json>(&body).ok()
     };

@@ -11,7 +11,7 @@ use super::frame::seconds;
 use super::http::{self, Web};
 use super::server::{self, Server};
 use super::state::Shared;
-use super::{Frame, Freshness, JpegInfo, Miss, Span};
+use super::{Frame, Freshness, JpegFlaw, JpegInfo, Miss, Span};
 use crate::clock::MonoTime;
 
 /// One picture; a DSLR's is about 12 MB.
@@ -181,13 +181,10 @@ async fn fetch(shared: &Shared, web: &Web, url: &Url, server: Server) -> Result<
 }
 
 async fn request(shared: &Shared, web: &Web, url: &Url, server: Server) -> Result<Snapshot, Miss> {
-    let mut asking = url.clone();
-    if server == Server::CameraStreamer {
-        // Unasked, it answers with a picture from up to 300 ms before the request.
-        asking.query_pairs_mut().append_pair("max_delay", "0");
-    }
+    // Unasked, camera-streamer answers with a picture from up to 300 ms before the request.
+    let added: &[_] = if server == Server::CameraStreamer { &[("max_delay", "0")] } else { &[] };
     let asked = shared.clock.monotonic();
-    let answer = web.get(&asking).await?;
+    let answer = web.get(url, added).await?;
     let same_host = http::is_this_host(answer.remote_addr());
     let content_type = http::content_type(&answer);
     let kind = content_type.to_ascii_lowercase();
@@ -204,8 +201,14 @@ async fn request(shared: &Shared, web: &Web, url: &Url, server: Server) -> Resul
     if body.is_empty() {
         return Err(Miss::Empty { camera: shared.name(), url: printable(url) });
     }
-    let JpegInfo { width, height } =
-        JpegInfo::read(&body).map_err(|flaw| Miss::NotAJpeg { camera: shared.name(), flaw })?;
+    let JpegInfo { width, height } = match JpegInfo::read(&body) {
+        Ok(info) => info,
+        // Many servers have no right type for their JPEGs; what is something else by type and content is that.
+        Err(JpegFlaw::NotJpeg) if !kind.is_empty() && kind != "image/jpeg" => {
+            return Err(Miss::NotAPicture { camera: shared.name(), url: printable(url), content_type });
+        }
+        Err(flaw) => return Err(Miss::NotAJpeg { camera: shared.name(), flaw }),
+    };
     let found = Server::of(url, &headers);
     let (server, known) = if found == Server::Other { (server, server) } else { (found, found) };
     let lead = assumed_lead(shared, known);

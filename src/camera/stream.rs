@@ -15,7 +15,7 @@ use super::http::{self, Web};
 use super::multipart::{Parser, Part, boundary_of};
 use super::server::Server;
 use super::state::Shared;
-use super::{Frame, JpegInfo, Miss};
+use super::{Frame, JpegInfo, Kind, Miss};
 
 /// A stream that sends nothing for this long is opened anew.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -60,12 +60,17 @@ pub(super) async fn follow(shared: &Shared, web: &Web, url: &Url) -> Result<Infa
 
 /// ustreamer tells its times only when asked; a server that dislikes the question is asked without.
 async fn connect(web: &Web, url: &Url) -> Result<reqwest::Response, Miss> {
-    let mut asking = url.clone();
-    asking.query_pairs_mut().append_pair("extra_headers", "1");
-    match web.get(&asking).await {
-        Err(Miss::Status { .. }) => web.get(url).await,
-        answer => answer,
+    const QUESTION: [(&str, &str); 1] = [("extra_headers", "1")];
+    let answer = match web.get(url, &QUESTION).await {
+        Err(Miss::Status { .. }) => return web.get(url, &[]).await,
+        answer => answer?,
+    };
+    // A redirect may have lost the question.
+    let arrived = answer.url().clone();
+    if arrived.query_pairs().any(|(name, _)| name == QUESTION[0].0) {
+        return Ok(answer);
     }
+    Ok(web.get(&arrived, &QUESTION).await.unwrap_or(answer))
 }
 
 struct Reader<'a> {
@@ -111,7 +116,9 @@ impl Reader<'_> {
         let (hold, latency) = (self.exposures.hold(), seconds(self.exposures.latency()));
         let (server, measured) = (self.server, self.seen > MEASURED);
         let connected_now = self.shared.update(|state| {
-            let before = std::mem::replace(&mut state.facts.connected, true);
+            // A glance at the pace of a camera of stills is no connection.
+            let streams = state.facts.kind == Kind::Stream;
+            let new = streams && !std::mem::replace(&mut state.facts.connected, streams);
             state.facts.server = server;
             state.facts.resolution = Some((width, height));
             state.facts.freshness = Some(freshness);
@@ -120,7 +127,7 @@ impl Reader<'_> {
             state.facts.trouble = None;
             state.interval = interval;
             state.hold = hold;
-            if !before {
+            if new {
                 state.reel.clear();
                 state.facts.counts.connections += 1;
             }
@@ -129,7 +136,7 @@ impl Reader<'_> {
             } else {
                 state.reel.push(frame);
             }
-            !before
+            new
         });
         if connected_now {
             info!(camera = %self.shared.spec.name, %server, width, height, %freshness, "camera connected");

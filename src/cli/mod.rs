@@ -1,10 +1,14 @@
 //! The `moonlapse` command: one file per subcommand, each with its arguments and a `run`.
 
 mod annotate;
+mod calibrate;
 mod check;
+mod failure;
+mod meter;
 pub mod paths;
 mod plan;
 mod plan_args;
+mod queue;
 mod render;
 mod run;
 pub mod schema;
@@ -29,8 +33,10 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Annotate(Box<annotate::Annotate>),
+    Calibrate(calibrate::Calibrate),
     Check(check::Check),
     Plan(Box<plan::Plan>),
+    Queue(queue::Queue),
     Render(Box<render::Render>),
     Run(run::Run),
     Schema(schema::Schema),
@@ -45,8 +51,10 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Annotate(annotate) => annotate.run(),
+            Command::Calibrate(calibrate) => calibrate.run(),
             Command::Check(check) => check.run(),
             Command::Plan(plan) => plan.run(),
+            Command::Queue(queue) => queue.run(),
             Command::Render(command) => command.run(),
             Command::Run(run) => run.run(),
             Command::Schema(schema) => schema.run(),

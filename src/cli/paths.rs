@@ -10,7 +10,7 @@ use crate::config::expand_home;
 #[derive(Clone, Debug, Args)]
 pub struct DataPath {
     /// Moonraker's data folder, which holds config, gcodes, logs and comms.
-    #[arg(long, value_name = "FOLDER", env = "MOONLAPSE_DATA_PATH", default_value = "~/printer_data")]
+    #[arg(long, value_name = "FOLDER", env = "MOONLAPSE_DATA_PATH", default_value = "~/printer_data", global = true)]
     data_path: String,
 }
 

@@ -4,20 +4,29 @@ use jiff::SignedDuration;
 use tokio::task::JoinHandle;
 use tracing::warn;
 
+use super::around::LOCK_FILE;
 use super::filming::on_disk;
+use super::films::{Ending, ending};
 use super::{Event, Workshop};
+use crate::config::Settings;
+use crate::hooks::restore_leftover;
 use crate::session::Outcome;
 
 /// A film that could not be made (the host was switched off, ffmpeg was missing) is tried again this long.
 const FILM_LATER: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Looks after the sessions that an earlier run of the agent left. `idle` holds, when no print is under way, the file that
-/// the printer says it has completed, if any; open sessions are closed then. Complete ones that never got their film are
-/// reported again.
-pub(super) fn catch_up(workshop: &Workshop, idle: Option<Option<String>>) -> JoinHandle<()> {
+/// the printer says it has completed, if any; open sessions are closed then. Those that never got the film they
+/// deserve are reported again. `v4l2_ctl` puts back the controls of cameras that a killed agent left locked.
+pub(super) fn catch_up(workshop: &Workshop, idle: Option<Option<String>>, v4l2_ctl: String) -> JoinHandle<()> {
     let Workshop { store, events, clock, .. } = workshop.clone();
     tokio::spawn(async move {
         let now = clock.wall();
+        if idle.is_some()
+            && let Ok(folder) = on_disk(&store, |store| Ok(store.dir().to_owned())).await
+        {
+            restore_leftover(&v4l2_ctl, &folder.join(LOCK_FILE)).await;
+        }
         let left = on_disk(&store, move |store| {
             let mut left = Vec::new();
             if let Some(completed) = idle {
@@ -30,15 +39,10 @@ pub(super) fn catch_up(workshop: &Workshop, idle: Option<Option<String>>) -> Joi
             }
             for summary in store.list()? {
                 let recent = summary.session.ended_at.is_some_and(|at| now.duration_since(at) < FILM_LATER);
-                let whole = matches!(summary.session.outcome, Outcome::Complete | Outcome::Interrupted);
-                // By the settings of that print: who had autorender off then does not want the film now.
-                let wanted = summary.session.settings.get("autorender").and_then(serde_json::Value::as_bool);
-                if recent
-                    && whole
-                    && wanted == Some(true)
-                    && summary.reels.iter().any(|reel| reel.frames > 0)
-                    && summary.films.is_empty()
-                {
+                // By the settings of that print: who wanted no film then does not want it now.
+                let settings = serde_json::from_value::<Settings>(summary.session.settings.clone());
+                let wanted = settings.is_ok_and(|then| ending(&then, summary.session.outcome, false) != Ending::Keep);
+                if recent && wanted && summary.reels.iter().any(|reel| reel.frames > 0) && summary.films.is_empty() {
                     left.push(summary);
                 }
             }

@@ -82,6 +82,12 @@ pub(super) fn render_error(error: &RenderError) -> Json {
     event
 }
 
+/// Somebody cancelled it. An error to the UIs: they know no other end without a film.
+#[must_use]
+pub(super) fn render_cancelled() -> Json {
+    json!({"action": "render", "status": "error", "msg": "The film was cancelled; the frames are kept"})
+}
+
 /// There is nothing to make a film of.
 #[must_use]
 pub(super) fn render_skipped() -> Json {

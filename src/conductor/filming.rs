@@ -1,6 +1,5 @@
 //! One print's frames: each moment is handed to every camera's [`Lane`], which takes and stores its own frame of it.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,26 +8,24 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{debug, error, info, warn};
 
+use super::around::Around;
+use super::beginning::{Begun, begin};
 use super::frame_call::Standstill;
 use super::holds::Holds;
 use super::lane::{Lane, Moment};
 use super::{Event, Workshop};
+use crate::calibration;
 use crate::camera::{Camera, CameraSpec};
 use crate::clock::Clock;
 use crate::config::{Mode, Settings};
-use crate::session::{
-    FrameMeta, HYPERLAPSE, LAYERS, Miss, NewReel, NewSession, Outcome, Publisher, Session, SessionId, Store,
-    StoreError, View,
-};
+use crate::hooks::{Facts, Hooks};
+use crate::session::{FrameMeta, HYPERLAPSE, LAYERS, Miss, NewReel, Outcome, SessionId, Store, StoreError, View};
 
 /// The store, for whoever blocks on it in a thread of its own.
 pub type SharedStore = Arc<Mutex<Store>>;
 
 /// Moments that may wait. Each takes microseconds to hand on.
 const QUEUE: usize = 8;
-
-/// Two prints of one file are told apart by when they started; our reading of that start is good to a second or so.
-const SAME_START: Duration = Duration::from_secs(30);
 
 /// A camera of a print.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,7 +66,7 @@ pub struct Shoot {
 
 impl Shoot {
     /// The track of reel 0.
-    fn main_track(&self) -> &'static str {
+    pub(super) fn main_track(&self) -> &'static str {
         match self.settings.mode {
             Mode::Hyperlapse => HYPERLAPSE,
             _ => LAYERS,
@@ -110,7 +107,8 @@ impl Filming {
     pub(super) fn begin(shoot: Shoot, workshop: &Workshop, after: Option<JoinHandle<()>>) -> Self {
         let (commands, queue) = mpsc::channel(QUEUE);
         let Workshop { store, events, clock, .. } = workshop.clone();
-        let worker = Worker { desk: Desk { store, events, clock } };
+        let hooks = Arc::new(Hooks::of(&shoot.settings));
+        let worker = Worker { desk: Desk { store, events, clock, hooks } };
         let task = tokio::spawn(async move {
             if let Some(earlier) = after {
                 // Bounded by the cameras' own time limits; a panic in there is not ours.
@@ -166,13 +164,16 @@ struct Worker {
 }
 
 impl Worker {
-    async fn run(self, shoot: Shoot, mut queue: mpsc::Receiver<Command>) {
+    async fn run(self, mut shoot: Shoot, mut queue: mpsc::Receiver<Command>) {
         let Self { desk } = self;
+        desk.take_over_calibrations(&mut shoot.cameras).await;
         // Opened first: a camera takes longer to connect than the disk to answer.
         let cameras: Vec<(Viewpoint, Camera)> =
             shoot.cameras.iter().map(|v| (v.clone(), Camera::open(v.spec.clone(), desk.clock))).collect();
         let gone_after = shoot.settings.camera_gone_after;
-        let (session, publisher, mut shot) = match begin(&desk, shoot).await {
+        let facts = Facts::default().with("print_file", &shoot.print_file);
+        let settings = shoot.settings.clone();
+        let Begun { session, publisher, mut shot, resumed } = match begin(&desk, shoot).await {
             Ok(begun) => begun,
             Err(problem) => {
                 error!(error = %problem, "this print is not filmed: the frame store failed");
@@ -180,7 +181,9 @@ impl Worker {
                 return;
             }
         };
-        let holds = Holds::new(&cameras);
+        let around = Around::new(desk.clone(), &settings, facts.with("session", &session.id));
+        let begun = around.begin(resumed);
+        let holds = Holds::new(&cameras, around.extra_hold());
         let mut publisher = publisher;
         let lanes: Vec<Lane> = cameras
             .into_iter()
@@ -192,9 +195,10 @@ impl Worker {
             .collect();
         while let Some(command) = queue.recv().await {
             match command {
-                Command::Frame(due) => {
+                Command::Frame(mut due) => {
+                    let in_work = around.frame(&mut due, shot);
                     for lane in &lanes {
-                        lane.take(Moment { shot, due: (*due).clone() });
+                        lane.take(Moment { shot, due: (*due).clone(), _in_work: in_work.clone() });
                     }
                     if lanes.is_empty() {
                         let reason = "no camera: add one to Moonraker, or set snapshoturl in [timelapse]".to_owned();
@@ -217,7 +221,11 @@ impl Worker {
                         store.summary(&id)
                     });
                     match ended.await {
-                        Ok(summary) => desk.tell(Event::Ended { summary: Box::new(summary), film_asked }).await,
+                        Ok(summary) => {
+                            let frames = summary.frames;
+                            desk.tell(Event::Ended { summary: Box::new(summary), film_asked }).await;
+                            around.end(begun, outcome.as_str(), frames).await;
+                        }
                         Err(problem) => error!(error = %problem, "the end of the print could not be noted"),
                     }
                     return;
@@ -230,62 +238,13 @@ impl Worker {
     }
 }
 
-/// Finds the session of this very print, or starts one, and readies the folder of the UIs. Also gives the next shot.
-async fn begin(desk: &Desk, shoot: Shoot) -> Result<(Session, Option<Publisher>, u32), StoreError> {
-    let now = desk.clock.wall();
-    let reels: Vec<NewReel> = shoot.cameras.iter().map(|camera| camera.reel(shoot.main_track())).collect();
-    let frame_path = PathBuf::from(&shoot.settings.frame_path);
-    let (session, (shown, layer), shot, publisher, others) = desk
-        .disk(move |store| {
-            let resumed = store.resume(&shoot.print_file, None)?.filter(|session| {
-                let apart = session.started_at.duration_since(shoot.started_at).unsigned_abs();
-                apart <= SAME_START
-            });
-            let others = store.interrupt_others(resumed.as_ref().map(|s| &s.id), now)?;
-            let others = others.iter().map(|id| store.summary(id)).collect::<Result<Vec<_>, _>>()?;
-            let session = match resumed {
-                Some(session) => session,
-                None => store.start(NewSession {
-                    print_file: shoot.print_file,
-                    job_id: None,
-                    started_at: shoot.started_at,
-                    camera: shoot.cameras.first().map(|camera| camera.spec.name.clone()),
-                    settings: serde_json::json!(shoot.settings),
-                    reels,
-                })?,
-            };
-            let frames = store.frames(&session.id)?;
-            let shot = store.next_shot(&session.id)?;
-            // Without the folder the UIs show no picture, and the film is made all the same.
-            let publisher = Publisher::open(frame_path, store.dir()).and_then(|mut publisher| {
-                if frames.is_empty() {
-                    publisher.clear()?;
-                } else {
-                    publisher.resume(&frames)?;
-                }
-                Ok(publisher)
-            });
-            let publisher = publisher
-                .inspect_err(|problem| warn!(error = %problem, "the UIs will show no frames of this print"))
-                .ok();
-            let layer = frames.iter().filter_map(|frame| frame.meta.layer).max();
-            Ok((session, (frames.len(), layer), shot, publisher, others))
-        })
-        .await?;
-    for summary in others {
-        desk.tell(Event::Ended { summary: Box::new(summary), film_asked: false }).await;
-    }
-    let frames = shown.try_into().unwrap_or(u32::MAX);
-    desk.tell(Event::Begun { session: session.id.clone(), frames, layer }).await;
-    Ok((session, publisher, shot))
-}
-
 /// What all workers of a print write with.
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
     pub(super) store: SharedStore,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) clock: Clock,
+    pub(super) hooks: Arc<Hooks>,
 }
 
 impl Desk {
@@ -311,6 +270,17 @@ impl Desk {
         let id = session.clone();
         if let Err(problem) = self.disk(move |store| store.miss(&id, &miss)).await {
             warn!(error = %problem, "a miss could not be noted");
+        }
+    }
+
+    /// Gives each camera what calibration found out about it, unless the user has set its delay.
+    async fn take_over_calibrations(&self, cameras: &mut [Viewpoint]) {
+        for camera in cameras.iter_mut().filter(|camera| !camera.delay_is_set) {
+            let (spec, uid) = (camera.spec.clone(), camera.uid.clone());
+            match self.disk(move |store| calibration::known(store, &spec, uid.as_deref())).await {
+                Ok(known) => camera.spec.timing = known.map(|timing| timing.for_camera()),
+                Err(problem) => warn!(error = %problem, "what calibration found could not be read"),
+            }
         }
     }
 

@@ -20,6 +20,8 @@ pub(super) struct Holds {
 struct Needs {
     each: Vec<Duration>,
     leader: Option<usize>,
+    /// Added for the light to become steady.
+    extra: Duration,
     told: Duration,
 }
 
@@ -31,13 +33,13 @@ pub(super) struct Hold {
 }
 
 impl Holds {
-    pub(super) fn new(cameras: &[(Viewpoint, Camera)]) -> Self {
+    pub(super) fn new(cameras: &[(Viewpoint, Camera)], extra: Duration) -> Self {
         let leader = cameras.iter().position(|(viewpoint, _)| viewpoint.leads);
-        Self::with(cameras.len(), leader)
+        Self::with(cameras.len(), leader, extra)
     }
 
-    fn with(cameras: usize, leader: Option<usize>) -> Self {
-        let needs = Needs { each: vec![Duration::ZERO; cameras], leader, told: Duration::ZERO };
+    fn with(cameras: usize, leader: Option<usize>, extra: Duration) -> Self {
+        let needs = Needs { each: vec![Duration::ZERO; cameras], leader, extra, told: Duration::ZERO };
         Self { shared: Arc::new(Mutex::new(needs)) }
     }
 
@@ -54,7 +56,7 @@ impl Hold {
         let now = match needs.leader {
             Some(leader) => needs.each.get(leader).copied(),
             None => needs.each.iter().max().copied(),
-        }?;
+        }? + needs.extra;
         let changed = now.abs_diff(needs.told) > STEP;
         changed.then(|| {
             needs.told = now;
@@ -73,7 +75,7 @@ mod tests {
 
     #[test]
     fn the_longest_need_counts_and_only_changes_are_told() {
-        let holds = Holds::with(2, None);
+        let holds = Holds::with(2, None, ms(0));
         assert_eq!(holds.of(0).needs(ms(80)), Some(ms(80)));
         assert_eq!(holds.of(1).needs(ms(70)), None);
         assert_eq!(holds.of(1).needs(ms(200)), Some(ms(200)));
@@ -84,8 +86,13 @@ mod tests {
 
     #[test]
     fn a_leaders_need_is_everybodys() {
-        let holds = Holds::with(2, Some(1));
+        let holds = Holds::with(2, Some(1), ms(0));
         assert_eq!(holds.of(0).needs(ms(400)), None);
         assert_eq!(holds.of(1).needs(ms(80)), Some(ms(80)));
+    }
+
+    #[test]
+    fn the_light_takes_its_time_too() {
+        assert_eq!(Holds::with(1, None, ms(200)).of(0).needs(ms(80)), Some(ms(280)));
     }
 }

@@ -10,9 +10,11 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use super::Event;
+use super::around::FrameInWork;
 use super::filming::{Desk, Due, Viewpoint};
 use super::holds::Hold;
 use crate::camera::{Camera, CameraFacts};
+use crate::hooks::{Facts, When};
 use crate::session::{Publisher, SessionId, StoreError};
 
 /// Frames that may wait for the camera. One takes well under a second and falls due every few seconds; when a camera
@@ -32,6 +34,7 @@ const CAMERA_PATIENCE: Duration = Duration::from_secs(3);
 pub(super) struct Moment {
     pub(super) shot: u32,
     pub(super) due: Due,
+    pub(super) _in_work: Option<FrameInWork>,
 }
 
 /// The handle on one camera's work.
@@ -169,7 +172,7 @@ impl Worker {
     }
 
     async fn moment(&mut self, moment: Moment) {
-        let Moment { shot, due } = moment;
+        let Moment { shot, due, _in_work } = moment;
         let (layer, planned) = (due.meta.layer, due.planned);
         let reel = match self.reel(due.track).await {
             Ok(reel) => reel,
@@ -231,7 +234,7 @@ impl Worker {
     async fn overrun(&mut self, moment: Moment) {
         let reel = self.reel(moment.due.track).await.unwrap_or_default();
         let reason = format!("camera '{}' has not answered for the earlier frames yet", self.name());
-        let Moment { shot, due } = moment;
+        let Moment { shot, due, _in_work } = moment;
         self.missed(reel, shot, due.meta.layer, due.planned, reason).await;
     }
 
@@ -243,6 +246,9 @@ impl Worker {
             let line = format!("Timelapse: camera '{}' gave none of the last {missed} frames: {reason}", self.name());
             warn!(camera = self.name(), missed, "the camera is gone");
             self.desk.tell(Event::Say(line)).await;
+            let (desk, facts) = (self.desk.clone(), Facts::default());
+            let facts = facts.with("camera", self.name()).with("missed", missed).with("reason", reason);
+            tokio::spawn(async move { desk.run_hook(When::CameraGone, &facts).await });
         }
     }
 

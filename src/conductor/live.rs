@@ -31,12 +31,14 @@ pub(super) struct Live {
     reset: Option<usize>,
     /// Seconds by the plan of the frames that were met.
     added_s: f64,
+    /// Objects in which no frame can be taken any more.
+    excluded: Vec<String>,
 }
 
 impl Live {
     /// The frames of `plan`; `lifts` when the settings lift the nozzle for its way.
     pub(super) fn new(plan: Plan, lifts: bool) -> Self {
-        Self { shots: Shot::of(plan), next: 0, lifts, reset: Some(0), added_s: 0.0 }
+        Self { shots: Shot::of(plan), next: 0, lifts, reset: Some(0), added_s: 0.0, excluded: Vec::new() }
     }
 
     /// Begins in the middle of a print: what lies before `position` is over, and layers up to `layer` have their frames.
@@ -59,6 +61,13 @@ impl Live {
                 self.next = at;
             }
         }
+    }
+
+    /// These objects are not printed any further; true when that is new, and what Klipper was told is to be told again.
+    pub(super) fn exclude(&mut self, objects: Vec<String>) -> bool {
+        let new = objects != self.excluded;
+        self.excluded = objects;
+        new
     }
 
     /// The macro works in the order of the file: what comes before frame `number` is over, though we have not heard of it.
@@ -86,7 +95,7 @@ impl Live {
         for (at, shot) in (from..).zip(batch.iter_mut()) {
             if matches!(shot.state, State::Planned | State::Armed) {
                 shot.state = State::Armed;
-                write_shot(&mut list, at + 1, &shot.snapshot, self.lifts);
+                write_shot(&mut list, at + 1, &shot.snapshot, self.lifts, &self.excluded);
             }
         }
         let mut script = String::new();
@@ -166,12 +175,12 @@ fn rate(batch: &[Shot]) -> f64 {
 }
 
 /// As the macro reads it: `(number, layer, until, x, y, (place, ...)),`.
-fn write_shot(out: &mut String, number: usize, snapshot: &Snapshot, lifts: bool) {
+fn write_shot(out: &mut String, number: usize, snapshot: &Snapshot, lifts: bool, excluded: &[String]) {
     let axis = |place: Option<f64>| place.map_or("'-'".to_owned(), |mm| format!("{mm:.3}"));
     let Snapshot { layer, span, park, .. } = snapshot;
     // Writing to a String never fails.
     let _ = write!(out, "({number},{layer},{},{},{},(", span.to, axis(park.x), axis(park.y));
-    for Place { from, to, retract, returns, rise, resume } in places(snapshot) {
+    for Place { from, to, retract, returns, rise, resume } in places(snapshot, excluded) {
         let resume = resume.filter(|_| !returns && lifts || rise.is_some());
         let [x, y] = resume.map_or(["None".to_owned(), "None".to_owned()], |r| r.map(|mm| format!("{mm:.3}")));
         let rise = rise.map_or("0".to_owned(), |mm| format!("{mm:.3}"));

@@ -38,6 +38,32 @@ pub(super) fn setup(settings: &Settings, hold: f64) -> String {
     )
 }
 
+/// The first word of [`around`].
+const AROUND: &str = "_SET_TIMELAPSE_AROUND";
+
+/// What the macro does before and after a frame, on a line of its own; nothing where nothing is wanted and `had`, the
+/// setup that the macros have, does not want anything either.
+#[must_use]
+pub(super) fn around(settings: &Settings, had: Option<&str>) -> String {
+    let Settings { light_pin, light_value, light_idle, light_settle, gcode_before_frame, gcode_after_frame, .. } =
+        settings;
+    let wanted = [light_pin, gcode_before_frame, gcode_after_frame].iter().any(|text| !text.is_empty());
+    if !wanted && !had.is_some_and(|had| had.contains(AROUND)) {
+        return String::new();
+    }
+    // One line each; what would end the quotes or the line has no place in a name.
+    let name = |text: &str| -> String {
+        let line = text.lines().next().unwrap_or_default().trim();
+        line.chars().filter(|c| !matches!(c, '"' | '\'' | '\\' | ';' | '#' | '*' | '{' | '}')).collect()
+    };
+    format!(
+        "\n{AROUND} LIGHT=\"{}\" VALUE={light_value} IDLE={light_idle} SETTLE={light_settle} BEFORE=\"{}\" AFTER=\"{}\"",
+        name(light_pin),
+        name(gcode_before_frame),
+        name(gcode_after_frame),
+    )
+}
+
 /// A line on the console. Characters that mean something to Klipper's parser are replaced.
 #[must_use]
 pub(super) fn say(text: &str) -> String {
@@ -79,5 +105,19 @@ mod tests {
         let said = say("the file \"a;b*c\" isn't\nthere\\");
         assert_eq!(said.matches('"').count(), 2);
         assert!(!said.contains(['\'', ';', '*', '\n', '\\']), "{said}");
+    }
+
+    #[test]
+    fn light_is_set_up_where_it_is_wanted_and_taken_back_where_it_was() {
+        let plain = Settings::default();
+        assert_eq!(around(&plain, None), "");
+        let gcode_before_frame = "LIGHT_ON LEVEL=\"5\"; M112".to_owned();
+        let lit = Settings { light_pin: "caselight".into(), gcode_before_frame, ..Settings::default() };
+        let line = around(&lit, None);
+        assert_eq!(
+            line,
+            "\n_SET_TIMELAPSE_AROUND LIGHT=\"caselight\" VALUE=1 IDLE=0 SETTLE=0.2 BEFORE=\"LIGHT_ON LEVEL=5 M112\" AFTER=\"\""
+        );
+        assert!(around(&plain, Some(&line)).contains("LIGHT=\"\""));
     }
 }

@@ -64,6 +64,15 @@ pub enum Event {
     Ui(Json),
     /// Goes to the console.
     Say(String),
+    /// Goes to Klipper.
+    Gcode(String),
+    /// Switches a `[power]` device of Moonraker.
+    Power {
+        /// Its name.
+        device: String,
+        /// On or off.
+        on: bool,
+    },
 }
 
 /// What the agent is to do.
@@ -78,6 +87,13 @@ pub enum Order {
     },
     /// Run in Klipper, after the scripts ordered before it.
     Gcode(String),
+    /// Switch a `[power]` device of Moonraker.
+    Power {
+        /// Its name.
+        device: String,
+        /// On or off.
+        on: bool,
+    },
     /// Tell of every move of the head ([`super::Conductor::moved`]), or no longer.
     FollowMotion(bool),
 }

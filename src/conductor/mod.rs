@@ -7,6 +7,8 @@
 //! What takes time is done by workers: [`filming`] hands each moment of a print to its cameras, a `lane` takes and stores
 //! the frames of one camera, [`films`] makes films.
 
+mod around;
+mod beginning;
 mod catch_up;
 mod events;
 pub mod filming;
@@ -35,6 +37,7 @@ use tracing::{info, warn};
 
 use self::events::LastFrame;
 use self::filming::{Due, Filming, Shoot, Viewpoint};
+use self::films::{Ending, ending};
 use self::frame_call::{FrameCall, counted};
 pub use self::messages::{Event, Order, Workshop};
 use self::watch::Watch;
@@ -130,6 +133,18 @@ impl Conductor {
         &self.settings
     }
 
+    /// The cameras to film with, the main one first.
+    #[must_use]
+    pub fn cameras(&self) -> &[Viewpoint] {
+        &self.cameras
+    }
+
+    /// What it works with.
+    #[must_use]
+    pub fn workshop(&self) -> &Workshop {
+        &self.workshop
+    }
+
     /// Whether a print is being filmed.
     #[must_use]
     pub fn is_filming(&self) -> bool {
@@ -189,6 +204,8 @@ impl Conductor {
         self.macros_ready = false;
         self.macros_have = None;
         self.end_current(Outcome::Error);
+        self.workshop.films.set_printing(false);
+        self.prepare_film();
     }
 
     /// The printer's state changed.
@@ -214,6 +231,8 @@ impl Conductor {
             self.begin(stats, printer);
         }
         self.read_on(printer);
+        self.workshop.films.set_printing(printer.print_stats().state.is_active());
+        self.prepare_film();
         self.arm();
     }
 
@@ -283,6 +302,7 @@ impl Conductor {
                 self.last_frame = LastFrame { count: frames, file };
                 self.misses = 0;
                 self.show_last_frame();
+                self.prepare_film();
             }
             Event::FilmingFailed { reason } => self.say(&format!("Timelapse: this print is not filmed: {reason}")),
             Event::Planned { print, outcome } => self.planned(print, outcome, printer),
@@ -290,6 +310,7 @@ impl Conductor {
                 self.frame_ended(planned, None);
                 self.last_frame = LastFrame { count: number, file };
                 self.show_last_frame();
+                self.workshop.films.frame_stored();
             }
             Event::FrameMissed { planned, reason } => {
                 self.frame_ended(planned, Some(&reason));
@@ -309,6 +330,8 @@ impl Conductor {
             Event::Ended { summary, film_asked } => self.ended(&summary, film_asked),
             Event::Ui(event) => self.orders.push(Order::Ui { event: Some(event), last_frame: None }),
             Event::Say(line) => self.say(&line),
+            Event::Gcode(script) => self.gcode(script),
+            Event::Power { device, on } => self.orders.push(Order::Power { device, on }),
         }
     }
 
@@ -390,14 +413,18 @@ impl Conductor {
         self.latest = Some(session.id.clone());
         let added_s = std::mem::take(&mut self.added_s);
         self.say(&format!("Timelapse: {}", events::summary(*frames, *misses, added_s)));
-        // An interrupted session is one whose end we did not see, as a rule a print that went on without us.
-        let whole = matches!(outcome, Outcome::Complete | Outcome::Interrupted);
-        if film_asked || (self.settings.autorender && whole) {
-            if let Err(problem) = self.queue(session.id.clone(), true, self.settings.saveframes) {
-                warn!(session = %session.id, problem, "no film");
+        match ending(&self.settings, outcome, film_asked) {
+            Ending::Film => {
+                if let Err(problem) = self.queue(session.id.clone(), true, self.settings.saveframes, false) {
+                    warn!(session = %session.id, problem, "no film");
+                }
             }
-        } else {
-            info!(session = %session.id, "no film was asked for; `moonlapse render` makes one");
+            Ending::Keep => info!(session = %session.id, "no film was asked for; `moonlapse render` makes one"),
+            Ending::Discard => {
+                if let Err(problem) = self.workshop.films.discard(session.id.clone()) {
+                    warn!(session = %session.id, error = %problem, "the frames are kept");
+                }
+            }
         }
     }
 
@@ -410,7 +437,8 @@ impl Conductor {
         // With a print under way its own session is kept open; see `Filming::begin` for the others.
         let ended = (!stats.state.is_active())
             .then(|| (stats.state == PrintState::Complete).then_some(stats.filename).filter(|file| !file.is_empty()));
-        self.ending = Some(catch_up::catch_up(&self.workshop, ended));
+        let v4l2_ctl = self.settings.v4l2_ctl_binary_path.clone();
+        self.ending = Some(catch_up::catch_up(&self.workshop, ended, v4l2_ctl));
     }
 
     /// Brings the macros up to date, where they are not: no script is sent for nothing.
@@ -423,7 +451,7 @@ impl Conductor {
             return;
         }
         let hold = self.settings.park_time.max(self.camera_hold);
-        let setup = macros::setup(&self.settings, hold);
+        let setup = macros::setup(&self.settings, hold) + &macros::around(&self.settings, self.macros_have.as_deref());
         if self.macros_have.as_ref() != Some(&setup) {
             self.macros_have = Some(setup.clone());
             self.gcode(setup);

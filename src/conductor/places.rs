@@ -4,7 +4,7 @@
 //! nothing, the fallback a retraction of our own. So the fallback counts only where the windows behind it are not likely
 //! enough to be met, and only its end: until then a window may be met. When the layer runs out any place counts.
 
-use crate::planner::{Snapshot, Span};
+use crate::planner::{Snapshot, Span, Window};
 
 /// From one place where the file stands still to the next, in seconds of motion. Measured on mainline Klipper 0.33 s and
 /// on Kalico 0.48 s in the median.
@@ -33,9 +33,14 @@ pub(super) struct Place {
     pub(super) resume: Option<[f64; 2]>,
 }
 
-/// The places of a frame; of two that overlap the earlier in the list is better.
-pub(super) fn places(snapshot: &Snapshot) -> Vec<Place> {
-    let mut windows: Vec<_> = snapshot.windows.iter().collect();
+/// The places of a frame; of two that overlap the earlier in the list is better. `excluded` are the objects that are not
+/// printed any further: Klipper swallows every move in them.
+pub(super) fn places(snapshot: &Snapshot, excluded: &[String]) -> Vec<Place> {
+    // Klipper writes the names in capitals.
+    let swallowed = |window: &Window| {
+        window.object.as_ref().is_some_and(|object| excluded.iter().any(|name| name.eq_ignore_ascii_case(object)))
+    };
+    let mut windows: Vec<_> = snapshot.windows.iter().filter(|window| !swallowed(window)).collect();
     windows.sort_by_key(|w| w.span.from);
     let mut places: Vec<Place> = windows
         .iter()
@@ -57,6 +62,11 @@ pub(super) fn places(snapshot: &Snapshot) -> Vec<Place> {
     // What the fallback needs it needs anywhere else in the layer, too.
     let rise = fallback.rise_to;
     let anywhere = |from: u64, to: u64| Place { from, to, retract: true, returns: true, rise, resume: None };
+    if swallowed(fallback) {
+        // Nothing is known of the layer's other stretches but that the macro can tell the objects apart.
+        places.push(anywhere(snapshot.span.from, snapshot.span.to));
+        return places;
+    }
     // Only the end of the stretch: until then a window may be met.
     let Span { from, to } = fallback.span;
     if chance(to) < SURE {
@@ -85,7 +95,7 @@ mod tests {
     #[test]
     fn windows_come_first_then_the_fallback_then_any_place_of_the_last_part() {
         for snapshot in plan("towers_relative_zhop.gcode").snapshots {
-            let places = places(&snapshot);
+            let places = places(&snapshot, &[]);
             assert!(places.iter().all(|p| p.from <= p.to && p.to <= snapshot.span.to), "{places:?}");
             let windows = snapshot.windows.len();
             assert!(places[..windows].iter().all(|p| !p.retract), "{places:?}");
@@ -102,13 +112,25 @@ mod tests {
         let mut snapshot = plan("towers_relative_zhop.gcode").snapshots.remove(5);
         let fallback = snapshot.fallback.clone().unwrap();
         assert!(snapshot.windows.iter().any(|w| w.span.from >= fallback.span.to), "no window behind the fallback");
-        let uses = |snapshot: &Snapshot| places(snapshot).iter().any(|p| p.retract && p.to == fallback.span.to);
+        let uses = |snapshot: &Snapshot| places(snapshot, &[]).iter().any(|p| p.retract && p.to == fallback.span.to);
         snapshot.windows.iter_mut().for_each(|w| w.seconds = 5.0);
         assert!(!uses(&snapshot), "it does not wait for what is met for sure");
         snapshot.windows.iter_mut().for_each(|w| w.seconds = 0.01);
         assert!(uses(&snapshot), "it waits for what is hardly met");
-        let end = places(&snapshot).into_iter().find(|p| p.to == fallback.span.to).unwrap();
+        let end = places(&snapshot, &[]).into_iter().find(|p| p.to == fallback.span.to).unwrap();
         assert!(end.from >= fallback.span.from);
+    }
+
+    #[test]
+    fn in_an_excluded_object_nothing_is_waited_for() {
+        let mut snapshot = plan("towers_relative_zhop.gcode").snapshots.remove(5);
+        snapshot.windows[0].object = Some("cone".to_owned());
+        snapshot.fallback.as_mut().unwrap().object = Some("cone".to_owned());
+        let (before, after) = (places(&snapshot, &[]), places(&snapshot, &["CONE".to_owned()]));
+        assert_eq!(after.iter().filter(|p| !p.retract).count(), snapshot.windows.len() - 1);
+        assert!(before.iter().all(|p| p.from > snapshot.span.from));
+        let last = after.last().unwrap();
+        assert_eq!((last.from, last.to, last.retract), (snapshot.span.from, snapshot.span.to, true));
     }
 
     #[test]
@@ -116,8 +138,8 @@ mod tests {
         let mut snapshot = plan("towers_relative_zhop.gcode").snapshots.remove(5);
         snapshot.windows.clear();
         let fallback = snapshot.fallback.as_ref().unwrap().span;
-        assert_eq!(places(&snapshot)[0].to, fallback.to);
+        assert_eq!(places(&snapshot, &[])[0].to, fallback.to);
         snapshot.fallback = None;
-        assert_eq!(places(&snapshot), []);
+        assert_eq!(places(&snapshot, &[]), []);
     }
 }

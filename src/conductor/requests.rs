@@ -3,8 +3,9 @@
 use serde_json::{Value as Json, json};
 use tracing::{info, warn};
 
-use super::films::Job;
+use super::films::{Ending, Job, Shooting, ending};
 use super::{Conductor, macros};
+use crate::config::Settings;
 use crate::printer::Printer;
 use crate::session::{Outcome, SessionId, View};
 
@@ -49,6 +50,7 @@ impl Conductor {
             && at_end
         {
             current.film_asked = true;
+            self.prepare_film();
             info!("a film will be made when the print ends");
             return Ok(json!({"status": "queued"}));
         }
@@ -69,17 +71,35 @@ impl Conductor {
         let Some(session) = session else {
             return Err("there are no frames yet; `moonlapse sessions` lists the earlier prints".to_owned());
         };
-        self.queue(session.clone(), film, archive)?;
+        self.queue(session.clone(), film, archive, true)?;
         Ok(json!({"status": "started", "session": session.as_str()}))
     }
 
-    pub(super) fn queue(&self, session: SessionId, film: bool, archive: bool) -> Result<(), String> {
+    /// Has something made of a session; `asked` when somebody waits for it.
+    pub(super) fn queue(&self, session: SessionId, film: bool, archive: bool, asked: bool) -> Result<(), String> {
+        let settings = self.film_settings();
+        self.workshop.films.make(Job { session, film, archive, asked, settings }).map_err(|busy| busy.to_string())
+    }
+
+    /// The settings for a film, turned as the webcam is.
+    fn film_settings(&self) -> Settings {
         let mut settings = self.settings.clone();
         if settings.rotation == 0 && !settings.flip_x && !settings.flip_y {
             let View { rotation, flip_x, flip_y, .. } = self.cameras.first().map(|c| c.view).unwrap_or_default();
             (settings.rotation, settings.flip_x, settings.flip_y) = (rotation, flip_x, flip_y);
         }
-        self.workshop.films.make(Job { session, film, archive, settings }).map_err(|busy| busy.to_string())
+        settings
+    }
+
+    /// Tells the film workers what the print under way is, so that its film is prepared.
+    pub(super) fn prepare_film(&self) {
+        let films = &self.workshop.films;
+        films.configure(&self.settings);
+        let shooting = self.current.as_ref().and_then(|current| {
+            let film_wanted = ending(&self.settings, Outcome::Complete, current.film_asked) == Ending::Film;
+            Some(Shooting { session: current.session.clone()?, settings: self.film_settings(), film_wanted })
+        });
+        films.set_shooting(shooting);
     }
 
     fn status(&self) -> String {

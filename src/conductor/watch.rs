@@ -178,6 +178,11 @@ impl Conductor {
 
     /// Klipper has read on.
     pub(super) fn read_on(&mut self, printer: &Printer) {
+        if let Some(live) = self.live()
+            && live.exclude(printer.excluded_objects())
+        {
+            self.rearm(printer);
+        }
         let Some(current) = &mut self.current else { return };
         match &mut current.watch {
             Watch::InPassing(passing) => {

@@ -15,4 +15,4 @@ pub use error::{ConfigError, OptionError};
 pub(crate) use layers::distance;
 pub use layers::{ENV_PREFIX, Layer, Merged, SECTION, merge, read_moonraker_conf};
 pub use paths::expand_home;
-pub use settings::{Mode, ParkPosition, Settings};
+pub use settings::{AfterPrint, FilmWhilePrinting, Mode, ParkPosition, Settings};

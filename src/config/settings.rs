@@ -53,6 +53,28 @@ pub enum ParkPosition {
     Custom,
 }
 
+/// What is encoded while a print is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+#[allow(missing_docs, reason = "described at the setting")]
+pub enum FilmWhilePrinting {
+    Segments,
+    All,
+    Nothing,
+}
+
+/// What becomes of the frames of a print that was not completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+#[allow(missing_docs, reason = "described at the setting")]
+pub enum AfterPrint {
+    Film,
+    Keep,
+    Discard,
+}
+
 /// The settings in force.
 ///
 /// `x-scope` tells who may set one: `ui` (Mainsail, Fluidd or moonraker.conf), `readonly` (moonraker.conf; the UIs
@@ -240,6 +262,114 @@ pub struct Settings {
     #[schemars(extend("x-scope" = "ui"))]
     pub annotate_files: bool,
 
+    // When films are made.
+    /// What is encoded while a print is under way, at the lowest priority and only while the host has time to spare.
+    /// `segments`: parts of this print's film, so that it is there when the print ends. `all`: waiting films too.
+    /// `nothing`: all films are made after the print.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub film_while_printing: FilmWhilePrinting,
+    /// What becomes of the frames of a cancelled print: `film`, `keep` (`moonlapse render` makes a film of them), or
+    /// `discard`.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub cancelled_print: AfterPrint,
+    /// What becomes of the frames of a print that ended with an error, as for `cancelled_print`.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub failed_print: AfterPrint,
+    /// An http or https address that is told of each film, or why there is none, by a POST with JSON. May be a secret.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub webhook_url: String,
+
+    // The disk.
+    /// Frames are not stored, and films not made, when less than this would be left free on the disk.
+    #[schemars(range(min = 0, max = 1_000_000), extend("x-scope" = "ui", "x-unit" = "MB"))]
+    pub disk_reserve: u32,
+    /// Deletes the frames of prints that ended longer ago; 0 sets no limit.
+    #[schemars(range(min = 0, max = 36_500), extend("x-scope" = "ui", "x-unit" = "days"))]
+    pub keep_frames_days: u32,
+    /// Keeps the frames of so many prints, the newest; 0 sets no limit.
+    #[schemars(range(min = 0, max = 100_000), extend("x-scope" = "ui"))]
+    pub keep_frames_count: u32,
+    /// Deletes the frames of the oldest prints when all take more than this; 0 sets no limit. The newest print stays.
+    #[schemars(range(min = 0, max = 100_000_000), extend("x-scope" = "ui", "x-unit" = "MB"))]
+    pub keep_frames_size: u32,
+    /// Deletes films that are older; 0 sets no limit.
+    #[schemars(range(min = 0, max = 36_500), extend("x-scope" = "ui", "x-unit" = "days"))]
+    pub keep_films_days: u32,
+    /// Keeps so many films, the newest; 0 sets no limit.
+    #[schemars(range(min = 0, max = 100_000), extend("x-scope" = "ui"))]
+    pub keep_films_count: u32,
+    /// Deletes the oldest films when all take more than this; 0 sets no limit.
+    #[schemars(range(min = 0, max = 100_000_000), extend("x-scope" = "ui", "x-unit" = "MB"))]
+    pub keep_films_size: u32,
+    // What is done around prints, frames and films.
+    /// Command for a shell, run when a print begins. See docs/hooks.md for what it is told.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_before_print: String,
+    /// Command for a shell, run when a print has ended and its last frame is taken.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_after_print: String,
+    /// Command for a shell, run when a frame is announced, while the head is on its way. The frame does not wait for it.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_before_frame: String,
+    /// Command for a shell, run when all cameras have given their frame.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_after_frame: String,
+    /// Command for a shell, run before a film is made.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_before_film: String,
+    /// Command for a shell, run when a film was made, such as an upload.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_after_film: String,
+    /// Command for a shell, run when a camera has missed `camera_gone_after` frames in a row.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub hook_camera_gone: String,
+    /// After this a command is killed with all that it has started.
+    #[schemars(range(min = 1, max = 3600), extend("x-scope" = "conf", "x-unit" = "s"))]
+    pub hook_timeout: u32,
+    /// G-code, run when a print begins.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_before_print: String,
+    /// G-code, run when a print has ended.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_after_print: String,
+    /// Name of a macro, run when the head has arrived for a frame, before it stands still.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_before_frame: String,
+    /// Name of a macro, run when the head has stood still for a frame, before it returns.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_after_frame: String,
+    /// G-code, run before a film is made.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_before_film: String,
+    /// G-code, run when a film was made.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_after_film: String,
+    /// G-code, run when a camera has missed `camera_gone_after` frames in a row.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub gcode_camera_gone: String,
+    /// An `[output_pin]`, `[led]`, `[neopixel]` or `[dotstar]` of Klipper, by its name, that is switched on for each frame.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub light_pin: String,
+    /// Value of `light_pin` for a frame, as a part of the most.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-scope" = "conf"))]
+    pub light_value: f64,
+    /// Value of `light_pin` after a frame.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-scope" = "conf"))]
+    pub light_idle: f64,
+    /// A `[power]` device of Moonraker that is switched on for each frame.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub light_power: String,
+    /// How long the light takes to be steady, and the camera to adjust to it; the head stands still meanwhile.
+    #[schemars(range(min = 0.0, max = 2.0), extend("x-scope" = "conf", "x-unit" = "s"))]
+    pub light_settle: f64,
+    /// Cameras whose automatic exposure, focus and white balance are switched off for a print, one a line: the device
+    /// (such as /dev/video0), and optionally which (`exposure`, `focus`, `white_balance`) and `CONTROL=VALUE` pairs.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub camera_lock: String,
+    /// The v4l2-ctl program.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub v4l2_ctl_binary_path: String,
+
     // Films beside the default one.
     /// More films of each print, one a line: `name: key=value ...`, see docs/films.md. A line `default: ...` changes the
     /// film that the settings above describe.
@@ -312,6 +442,39 @@ impl Default for Settings {
             camera_options: String::new(),
             camera_gone_after: 3,
             annotate_files: false,
+            film_while_printing: FilmWhilePrinting::Segments,
+            cancelled_print: AfterPrint::Keep,
+            failed_print: AfterPrint::Keep,
+            webhook_url: String::new(),
+            disk_reserve: 500,
+            keep_frames_days: 0,
+            keep_frames_count: 0,
+            keep_frames_size: 5000,
+            keep_films_days: 0,
+            keep_films_count: 0,
+            keep_films_size: 0,
+            hook_before_print: String::new(),
+            hook_after_print: String::new(),
+            hook_before_frame: String::new(),
+            hook_after_frame: String::new(),
+            hook_before_film: String::new(),
+            hook_after_film: String::new(),
+            hook_camera_gone: String::new(),
+            hook_timeout: 30,
+            gcode_before_print: String::new(),
+            gcode_after_print: String::new(),
+            gcode_before_frame: String::new(),
+            gcode_after_frame: String::new(),
+            gcode_before_film: String::new(),
+            gcode_after_film: String::new(),
+            gcode_camera_gone: String::new(),
+            light_pin: String::new(),
+            light_value: 1.0,
+            light_idle: 0.0,
+            light_power: String::new(),
+            light_settle: 0.2,
+            camera_lock: String::new(),
+            v4l2_ctl_binary_path: "v4l2-ctl".to_owned(),
             profiles: String::new(),
         }
     }

@@ -202,6 +202,13 @@ impl Printer {
         self.field("virtual_sdcard", "file_position").and_then(Json::as_u64)
     }
 
+    /// The objects that are not printed any further. Klipper swallows every move that is made inside one of them.
+    #[must_use]
+    pub fn excluded_objects(&self) -> Vec<String> {
+        let names = self.field("exclude_object", "excluded_objects").and_then(Json::as_array);
+        names.into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect()
+    }
+
     /// Print time up to which Klipper has timed the moves that it has read, s; its look-ahead holds a few more.
     #[must_use]
     pub fn timed_until(&self) -> Option<f64> {

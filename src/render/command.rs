@@ -98,29 +98,30 @@ pub(super) fn frame_list<'a>(frames: impl IntoIterator<Item = &'a Path>) -> Resu
     Ok(list)
 }
 
-struct Args(Vec<OsString>);
+/// An argument list in the making.
+pub(super) struct Args(pub(super) Vec<OsString>);
 
 impl Args {
-    fn quiet() -> Self {
+    pub(super) fn quiet() -> Self {
         Self(QUIET.map(OsString::from).to_vec())
     }
 
-    fn all<'a>(&mut self, words: impl IntoIterator<Item = &'a str>) -> &mut Self {
+    pub(super) fn all<'a>(&mut self, words: impl IntoIterator<Item = &'a str>) -> &mut Self {
         self.0.extend(words.into_iter().map(OsString::from));
         self
     }
 
-    fn words(&mut self, words: &[String]) -> &mut Self {
+    pub(super) fn words(&mut self, words: &[String]) -> &mut Self {
         self.0.extend(words.iter().map(OsString::from));
         self
     }
 
-    fn input(&mut self, path: &Path) -> &mut Self {
+    pub(super) fn input(&mut self, path: &Path) -> &mut Self {
         self.all(["-i"]).file(path)
     }
 
     /// With `file:`, so that a colon in a name is not taken for a protocol.
-    fn file(&mut self, path: &Path) -> &mut Self {
+    pub(super) fn file(&mut self, path: &Path) -> &mut Self {
         let mut word = OsString::from("file:");
         word.push(path);
         self.0.push(word);

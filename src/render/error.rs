@@ -126,6 +126,9 @@ pub enum RenderError {
         /// What it said before.
         transcript: Transcript,
     },
+    /// The host is short of memory and a print is under way.
+    #[error("The host has too little free memory for ffmpeg beside a print; it is tried again later")]
+    NoMemory,
     /// ffmpeg ended with an error that is none of the above.
     #[error("ffmpeg failed: {}", transcript.cause())]
     Failed {

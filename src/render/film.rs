@@ -1,14 +1,16 @@
 //! One film of a whole session.
 
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::{Timestamp, Zoned};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::job::{Job, Made};
-use super::{Print, Profile, Reel, RenderError, Shown, Skipped, Tools, names, sidecar};
+use super::{Print, Profile, Reel, RenderError, Segments, Shown, Skipped, Tools, names, sidecar};
 use crate::session::FilmRecord;
 
 /// A film that is wanted.
@@ -16,6 +18,8 @@ use crate::session::FilmRecord;
 pub struct FilmRequest {
     /// What the cameras filmed, the leading one first: its frames make the film's, those of the others are fitted to them.
     pub reels: Vec<Reel>,
+    /// What was encoded while the print was under way, of the frames of the only reel.
+    pub segments: Option<Segments>,
     /// What is known about the print.
     pub print: Print,
     /// A still of the finished part, without the head.
@@ -30,6 +34,28 @@ pub struct FilmRequest {
     pub profile: Profile,
     /// What makes it.
     pub tools: Tools,
+    /// Told of the film when it is verified and has only its temporary name.
+    pub on_verified: OnVerified,
+}
+
+/// Called once, in a thread that may block.
+#[derive(Clone, Default)]
+pub struct OnVerified(Option<Arc<Call>>);
+
+type Call = dyn Fn(&Film) + Send + Sync;
+
+impl OnVerified {
+    /// Calls this.
+    #[must_use]
+    pub fn new(call: impl Fn(&Film) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(call)))
+    }
+}
+
+impl fmt::Debug for OnVerified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OnVerified").field(&self.0.is_some()).finish()
+    }
 }
 
 /// How far a render is.
@@ -96,33 +122,35 @@ pub async fn film(
     on_progress: impl FnMut(Progress) + Send,
     cancel: &CancellationToken,
 ) -> Result<Film, RenderError> {
+    let (segments, on_verified) = (request.segments.clone(), request.on_verified.clone());
     let mut job = Job::prepare(request, on_progress, cancel).await?;
-    let made = match job.encode_and_verify().await {
-        Err(error) => {
-            job.mend(error).await?;
-            job.encode_and_verify().await?
+    let joined = match &segments {
+        Some(segments) => job.join(segments).await?,
+        None => None,
+    };
+    let made = match joined {
+        Some(made) => made,
+        None => {
+            job.look().await?;
+            match job.encode_and_verify().await {
+                Err(error) => {
+                    job.mend(error).await?;
+                    job.encode_and_verify().await?
+                }
+                Ok(made) => made,
+            }
         }
-        Ok(made) => made,
     };
     let preview = job.profile.preview && job.preview().await?;
     let stem = job.stem()?;
     let Job { profile, scratch, reels, warnings, print, output_dir, made_at, .. } = job;
     let finish = move || {
-        let scratch_film = scratch.film();
-        let bytes = sync(&scratch_film)?;
-        let mut files = Vec::new();
-        if preview {
-            sync(&scratch.preview())?;
-            files.push((scratch.preview(), ".jpg"));
-        }
-        files.push((scratch_film, profile.format.ending()));
-        let mut paths = names::publish(&output_dir, &stem, &files)?;
-        let path = paths.pop().unwrap_or_default();
+        let bytes = sync(&scratch.film())?;
         let Made { frames, taken, fps, duration_s } = made;
-        let film = Film {
-            path,
+        let mut film = Film {
+            path: scratch.film(),
             profile: profile.name.clone(),
-            preview: paths.pop(),
+            preview: None,
             frames,
             repeated: frames.saturating_sub(taken),
             skipped: reels.into_iter().flat_map(|reel| reel.survey.skipped).collect(),
@@ -131,6 +159,18 @@ pub async fn film(
             duration_s,
             bytes,
         };
+        if let Some(call) = on_verified.0 {
+            call(&film);
+        }
+        let mut files = Vec::new();
+        if preview {
+            sync(&scratch.preview())?;
+            files.push((scratch.preview(), ".jpg"));
+        }
+        files.push((scratch.film(), profile.format.ending()));
+        let mut paths = names::publish(&output_dir, &stem, &files)?;
+        film.path = paths.pop().unwrap_or_default();
+        film.preview = paths.pop();
         // The film is there; without its notes it is as good.
         if let Err(error) = sidecar::write(&film, &print, made_at.timestamp()) {
             tracing::warn!(%error, "the film's notes could not be written");
@@ -148,7 +188,8 @@ pub async fn film(
 /// # Errors
 /// As [`film`].
 pub async fn still(request: FilmRequest, shown: Shown, cancel: &CancellationToken) -> Result<PathBuf, RenderError> {
-    let job = Job::prepare(request, |_| {}, cancel).await?;
+    let mut job = Job::prepare(request, |_| {}, cancel).await?;
+    job.look().await?;
     let picture = job.scratch.preview();
     job.picture(shown, true).await?;
     let stem = job.stem()?;

@@ -12,17 +12,18 @@ use super::command::{self, Encode};
 use super::film::{FilmRequest, Progress, blocking};
 use super::hardware::Trials;
 use super::process::{Run, check};
-use super::profile::{Codec, EncoderArgs, Format, Picture, Stream};
+use super::profile::{Codec, EncoderArgs, Format, Stream};
 use super::progress::FfmpegProgress;
 use super::recipe::{Chain, Cut, Source};
 use super::reel::{Reel, pair};
 use super::scratch::Scratch;
+use super::segments::{Join, Recipe};
 use super::survey::{Survey, survey};
 use super::timing::{Shown, Timeline};
 use super::tokens::FilmFacts;
-use super::tools::low_priority_prefix;
+use super::tools::{Priority, prefix};
 use super::verify::{Contents, Expected, flaw, verify};
-use super::{DEFAULT, Print, Profile, RenderError, Skipped, Tools, Transcript, escape, names, overlay, webp};
+use super::{DEFAULT, Print, Profile, RenderError, Segments, Skipped, Tools, Transcript, escape, names, overlay, webp};
 use crate::session::JpegInfo;
 
 /// What came out.
@@ -42,7 +43,7 @@ pub(super) struct Made {
 #[derive(Debug)]
 pub(super) struct SurveyedReel {
     pub(super) survey: Survey,
-    source: Source,
+    pub(super) source: Source,
     camera: Option<String>,
 }
 
@@ -62,7 +63,7 @@ pub(super) struct Job<'a, F> {
     program: PathBuf,
     prefix: Vec<OsString>,
     on_progress: F,
-    cancel: &'a CancellationToken,
+    pub(super) cancel: &'a CancellationToken,
 }
 
 impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
@@ -72,7 +73,7 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
         on_progress: F,
         cancel: &'a CancellationToken,
     ) -> Result<Self, RenderError> {
-        let FilmRequest { mut reels, print, hero, output_dir, suffix, made_at, profile, tools } = request;
+        let FilmRequest { mut reels, print, hero, output_dir, suffix, made_at, profile, tools, .. } = request;
         // ffmpeg reads names in a list as relative to the list.
         let output_dir = absolute(output_dir);
         let hero = hero.map(absolute);
@@ -87,35 +88,25 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
             return Err(RenderError::NoSuchFile { what: "watermark", path: watermark.clone() });
         }
         let chosen = choose(&profile, reels, &mut warnings)?;
-        let (token, folder, asked) = (cancel.clone(), output_dir.clone(), profile.clone());
-        let look = move || {
-            fs::create_dir_all(&folder).map_err(|error| RenderError::io("create", &folder, error))?;
-            let mut surveyed = Vec::new();
-            for (i, reel) in chosen.into_iter().enumerate() {
-                let Reel { number, camera, frames, view } = reel;
-                match survey(&frames, &token) {
-                    Ok(survey) => {
-                        let (part, turn) = (view.crop, asked.turn_of(number, &view));
-                        let source = Source { width: survey.width, height: survey.height, part, turn };
-                        surveyed.push(SurveyedReel { survey, source, camera });
-                    }
-                    Err(error) if i == 0 || matches!(error, RenderError::Cancelled) => return Err(error),
-                    Err(error) => warnings.push(format!(
-                        "the film is without the camera {}: {error}",
-                        camera.as_deref().unwrap_or("(no name)")
-                    )),
-                }
-            }
-            let hero = hero.filter(|path| {
-                let whole = fs::read(path).is_ok_and(|jpeg| JpegInfo::read(&jpeg).is_ok());
-                if !whole {
-                    warnings.push(format!("the still {} cannot be read; the last frame stands for it", path.display()));
-                }
-                whole
-            });
-            Ok((surveyed, hero, warnings, low_priority_prefix()))
+        let of_journal = |reel: Reel| {
+            let Reel { number, camera, frames, view } = reel;
+            let survey = Survey::of_journal(&frames)?;
+            let source = Source {
+                width: survey.width,
+                height: survey.height,
+                part: view.crop,
+                turn: profile.turn_of(number, &view),
+            };
+            Some(SurveyedReel { survey, source, camera })
         };
-        let (reels, hero, warnings, prefix) = blocking(look).await?;
+        let reels: Vec<SurveyedReel> = chosen.into_iter().filter_map(of_journal).collect();
+        let (folder, priority) =
+            (output_dir.clone(), if tools.print_watch.is_printing() { Priority::Idle } else { Priority::Low });
+        let prefix = blocking(move || {
+            fs::create_dir_all(&folder).map_err(|error| RenderError::io("create", &folder, error))?;
+            Ok(prefix(priority))
+        })
+        .await?;
         let scratch = Scratch::new(&output_dir);
         Ok(Self {
             profile,
@@ -133,6 +124,80 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
             on_progress,
             cancel,
         })
+    }
+
+    /// Makes the temporary film from segments. `None` when that is not possible: there are none, or they do not fit
+    /// together, and then all frames are encoded.
+    pub(super) async fn join(&mut self, segments: &Segments) -> Result<Option<Made>, RenderError> {
+        let timeline = self.timeline();
+        let ([reel], Some(repeat_last)) = (self.reels.as_slice(), repeats_of_last(&timeline, segments.frames.len()))
+        else {
+            return Ok(None);
+        };
+        let Some(recipe) = Recipe::of(&self.profile, reel.source) else { return Ok(None) };
+        let join = Join {
+            recipe: &recipe,
+            tools: &self.tools,
+            program: &self.program,
+            prefix: &self.prefix,
+            scratch: &self.scratch,
+            output_dir: &self.output_dir,
+            repeat_last,
+            fps: timeline.fps,
+            tags: self.tags(),
+        };
+        let fps = timeline.fps.as_f64();
+        let taken = timeline.len().saturating_sub(repeat_last);
+        match join.go(segments, &mut self.on_progress, self.cancel).await {
+            Ok(made) => Ok(made.map(|(frames, duration_s)| Made { frames, taken, fps, duration_s })),
+            // The other kind of film needs more room and more memory, not less. (A broken segment that crashes ffmpeg gives
+            // another signal.)
+            Err(
+                error @ (RenderError::Cancelled
+                | RenderError::DiskFull { .. }
+                | RenderError::NoMemory
+                | RenderError::Killed { signal: 9, .. }),
+            ) => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "the segments cannot be joined; all frames are encoded");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Looks at every frame.
+    pub(super) async fn look(&mut self) -> Result<(), RenderError> {
+        let (token, reels, hero) = (self.cancel.clone(), std::mem::take(&mut self.reels), self.hero.take());
+        let look = move || {
+            let mut warnings = Vec::new();
+            let mut seen = Vec::new();
+            for (i, reel) in reels.into_iter().enumerate() {
+                let SurveyedReel { survey: Survey { frames, .. }, source, camera } = reel;
+                match survey(&frames, &token) {
+                    Ok(survey) => {
+                        let source = Source { width: survey.width, height: survey.height, ..source };
+                        seen.push(SurveyedReel { survey, source, camera });
+                    }
+                    Err(error) if i == 0 || matches!(error, RenderError::Cancelled) => return Err(error),
+                    Err(error) => {
+                        let camera = camera.as_deref().unwrap_or("(no name)");
+                        warnings.push(format!("the film is without the camera {camera}: {error}"));
+                    }
+                }
+            }
+            let hero = hero.filter(|path| {
+                let whole = fs::read(path).is_ok_and(|jpeg| JpegInfo::read(&jpeg).is_ok());
+                if !whole {
+                    warnings.push(format!("the still {} cannot be read; the last frame stands for it", path.display()));
+                }
+                whole
+            });
+            Ok((seen, hero, warnings))
+        };
+        let (reels, hero, warnings) = blocking(look).await?;
+        (self.reels, self.hero) = (reels, hero);
+        self.warnings.extend(warnings);
+        Ok(())
     }
 
     /// Encodes all frames into the temporary film, and looks whether it is right.
@@ -162,8 +227,7 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
         let mut progress = FfmpegProgress::default();
         let on_progress = &mut self.on_progress;
         let args = encode.args();
-        let run =
-            Run { prefix: &self.prefix, program: &self.program, args: &args, stall_after: self.tools.stall_after };
+        let run = self.tools.write(&self.prefix, &self.program, &args, &self.output_dir);
         let (status, transcript) = run
             .go(self.cancel, |line| {
                 let advanced = progress.line(line);
@@ -258,62 +322,6 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
         Ok(bad)
     }
 
-    /// Makes the temporary preview: what the film shows last. Gives whether it is there. A film without a preview is a
-    /// film, so apart from a cancellation its errors are only logged.
-    pub(super) async fn preview(&self) -> Result<bool, RenderError> {
-        let Some(&last) = self.timeline().order.last() else { return Ok(false) };
-        let as_it_is = self.shows_frames_unchanged();
-        if !as_it_is {
-            match self.picture(last, false).await {
-                Ok(()) => return Ok(true),
-                Err(RenderError::Cancelled) => return Err(RenderError::Cancelled),
-                Err(error) => {
-                    tracing::warn!(%error, "the preview is the last frame as the camera took it");
-                }
-            }
-        }
-        let Some(frame) = self.pictures(last).into_iter().next() else { return Ok(false) };
-        match tokio::fs::copy(frame, self.scratch.preview()).await {
-            Ok(_) => Ok(true),
-            Err(error) => {
-                tracing::warn!(%error, "no preview of the film");
-                Ok(false)
-            }
-        }
-    }
-
-    /// Makes the temporary preview of `shown`, as the film shows it; with the overlay only when asked for, because a
-    /// thumbnail's texts cannot be read.
-    pub(super) async fn picture(&self, shown: Shown, with_overlay: bool) -> Result<(), RenderError> {
-        let output = self.scratch.preview();
-        let mut profile = self.profile.clone();
-        if !with_overlay {
-            profile.overlay = None;
-            if let Some(width) = profile.preview_width {
-                (profile.picture.width, profile.picture.height) = (Some(width), None);
-            }
-        }
-        let sources = self.sources();
-        let fps = self.timeline().fps;
-        let mut overlay = None;
-        if let Some(texts) = &profile.overlay {
-            let size = Chain::new(&profile, &sources, &Cut::default());
-            let text = overlay::script(texts, &[shown], (size.width, size.height), &self.facts());
-            let script = self.scratch.script();
-            write(&script, text).await?;
-            overlay = Some((script, fps));
-        }
-        let chain = Chain::new(&profile, &sources, &Cut { timeline: None, overlay });
-        let args = command::still_args(&self.pictures(shown), &chain.args(), &output);
-        let (status, transcript) = self.run(&args).go(self.cancel, |_| false).await?;
-        let transcript = check(status, transcript, &self.output_dir)?;
-        let picture = tokio::fs::read(&output).await.unwrap_or_default();
-        match JpegInfo::read(&picture) {
-            Ok(_) => Ok(()),
-            Err(flaw) => Err(RenderError::Unsound { reason: format!("the picture: {flaw}"), transcript }),
-        }
-    }
-
     /// The film's name without its ending.
     pub(super) fn stem(&self) -> Result<String, RenderError> {
         let mut stem = match &self.profile.file_name {
@@ -328,28 +336,16 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
         Ok(stem)
     }
 
-    /// The camera's frames as they come, so that a picture of one is a copy of its file.
-    fn shows_frames_unchanged(&self) -> bool {
-        let Profile { picture, watermark, extra, effects, preview_width, .. } = &self.profile;
-        self.reels.iter().all(|reel| reel.source.turn.is_none() && reel.source.part.is_none())
-            && *picture == Picture::default()
-            && watermark.is_none()
-            && extra.filters.is_empty()
-            && effects.blend < 2
-            && preview_width.is_none()
-            && self.reels.len() == 1
-    }
-
-    fn timeline(&self) -> Timeline {
+    pub(super) fn timeline(&self) -> Timeline {
         let frames = self.reels.first().map_or(0, |reel| reel.survey.frames.len());
         self.profile.timing.timeline(frames, self.profile.encoder.codec)
     }
 
-    fn sources(&self) -> Vec<Source> {
+    pub(super) fn sources(&self) -> Vec<Source> {
         self.reels.iter().map(|reel| reel.source).collect()
     }
 
-    fn facts(&self) -> FilmFacts<'_> {
+    pub(super) fn facts(&self) -> FilmFacts<'_> {
         let lead = self.reels.first();
         FilmFacts {
             print: &self.print,
@@ -363,7 +359,7 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
     }
 
     /// The files of what is shown, one for each camera.
-    fn pictures(&self, shown: Shown) -> Vec<PathBuf> {
+    pub(super) fn pictures(&self, shown: Shown) -> Vec<PathBuf> {
         let one = Timeline { fps: super::Fps::whole(1), order: vec![shown] };
         self.files(&one).into_iter().filter_map(|files| files.first().map(|&path| path.to_owned())).collect()
     }
@@ -404,7 +400,7 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
     }
 
     async fn choose_encoder(&mut self, stream: Stream) -> Result<EncoderArgs, RenderError> {
-        let trials = Trials { program: &self.program, prefix: &self.prefix, cancel: self.cancel };
+        let trials = Trials { tools: &self.tools, program: &self.program, prefix: &self.prefix, cancel: self.cancel };
         let args = trials.choose(&self.profile.encoder, stream, &mut self.warnings).await?;
         Ok(args)
     }
@@ -428,7 +424,7 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
         // It shows no progress before its end.
         let stall_after = self.tools.stall_after + super::verify::PROBE_TIME_PER_FRAME * timeline.len();
         let args = encode.args();
-        let run = Run { prefix: &self.prefix, program: &self.program, args: &args, stall_after };
+        let run = Run { stall_after, ..self.tools.write(&self.prefix, &self.program, &args, &self.output_dir) };
         let (status, transcript) = run.go(self.cancel, |_| false).await?;
         check(status, transcript, &self.output_dir)?;
         Ok(chain.then(format!(
@@ -455,9 +451,17 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
         tags
     }
 
-    fn run<'b>(&'b self, args: &'b [OsString]) -> Run<'b> {
-        Run { prefix: &self.prefix, program: &self.program, args, stall_after: self.tools.stall_after }
+    pub(super) fn run<'b>(&'b self, args: &'b [OsString]) -> Run<'b> {
+        self.tools.run(&self.prefix, &self.program, args)
     }
+}
+
+/// How often the last frame is shown again, if that is all that the film does beside showing every frame once.
+fn repeats_of_last(timeline: &Timeline, frames: usize) -> Option<u32> {
+    let last = frames.checked_sub(1)?;
+    let plain = timeline.order.len() >= frames
+        && timeline.order.iter().enumerate().all(|(i, shown)| *shown == Shown::Frame(i.min(last)));
+    plain.then(|| timeline.len().saturating_sub(u32::try_from(frames).unwrap_or(u32::MAX)))
 }
 
 fn absolute(path: PathBuf) -> PathBuf {
@@ -491,6 +495,6 @@ fn frame_index(shown: Shown) -> Option<usize> {
     }
 }
 
-async fn write(path: &Path, text: String) -> Result<(), RenderError> {
+pub(super) async fn write(path: &Path, text: String) -> Result<(), RenderError> {
     tokio::fs::write(path, text).await.map_err(|error| RenderError::io("write", path, error))
 }

@@ -8,13 +8,16 @@
 //! * `profile`: what a film shall be like; `recipe` turns it into filters, encoder and container.
 //! * `timing`: which frame is shown when.
 //! * `film`, `job`: all of these in turn, for one film of a whole session.
-//! * `archive`: the frames themselves, as a zip.
+//! * `segments`: parts of a film, encoded while the print is under way.
+//! * `give_way`: when ffmpeg may run beside a print.
+//! * `archive`: the frames themselves, as a zip; `import`: such a zip, or pictures from elsewhere, as a session.
 //!
 //! # What is sure
 //!
 //! * A film appears under its final name whole and verified, or not at all; an existing file is never replaced.
 //! * Whatever ends a render (error, cancellation, a dropped future), its ffmpeg is killed and its temporary files are
-//!   removed. Only a killed agent leaves some; [`remove_leftovers`] takes them away at the next start.
+//!   removed. Only a killed agent leaves files, and its ffmpeg ends with it; [`remove_leftovers`] takes them away at the
+//!   next start.
 
 mod archive;
 mod command;
@@ -22,7 +25,9 @@ mod duration;
 mod error;
 mod escape;
 mod film;
+mod give_way;
 mod hardware;
+mod import;
 mod job;
 mod layout;
 mod names;
@@ -35,8 +40,10 @@ mod rate;
 mod recipe;
 mod reel;
 mod scratch;
+mod segments;
 mod settings;
 mod sidecar;
+mod still;
 mod survey;
 mod template;
 mod timing;
@@ -47,7 +54,9 @@ mod webp;
 
 pub use archive::{Archive, ArchiveRequest, archive};
 pub use error::{RenderError, Transcript};
-pub use film::{Film, FilmRequest, Progress, film, still};
+pub use film::{Film, FilmRequest, OnVerified, Progress, film, still};
+pub use give_way::PrintWatch;
+pub use import::{ImportError, ImportRequest, Imported, import};
 pub use layout::{Corner, Layout};
 pub use overlay::{Colour, Overlay, Place};
 pub use params::ParamError;
@@ -56,9 +65,9 @@ pub use profile::{
     read_profiles,
 };
 pub use rate::Fps;
-pub use recipe::{PieceRecipe, pieces};
 pub use reel::Reel;
 pub use scratch::remove_leftovers;
+pub use segments::{NextSegment, SEGMENT_FRAMES, SegmentRequest, Segments, next_segment};
 pub use settings::FilmSettings;
 pub use survey::Skipped;
 pub use template::{Template, TemplateError};

@@ -10,10 +10,11 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::command::shell_line;
+use super::give_way::{Governor, LOOK_EVERY, PrintWatch, Verdict, free_space};
 use super::{RenderError, Transcript};
 
 /// Longest line that is read in one piece.
@@ -26,14 +27,18 @@ const AFTERMATH: Duration = Duration::from_secs(5);
 /// How to run a program.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run<'a> {
-    /// The words before the program, from [`super::tools::low_priority_prefix`].
+    /// The words before the program, from [`super::tools::prefix`].
     pub prefix: &'a [OsString],
     /// The program.
     pub program: &'a Path,
     /// Its arguments.
     pub args: &'a [OsString],
-    /// Without an advance for this long it is killed.
+    /// Without an advance for this long it is killed; the time it is held up for a print does not count.
     pub stall_after: Duration,
+    /// Whether it must give way to a print.
+    pub print_watch: &'a PrintWatch,
+    /// Where it writes, and how many bytes it must leave free there.
+    pub leaves_free: Option<(&'a Path, u64)>,
 }
 
 impl Run<'_> {
@@ -50,6 +55,10 @@ impl Run<'_> {
         let tail = tokio::spawn(tail(child.stderr.take()));
         let mut lines = child.stdout.take().map(Lines::new);
         let mut deadline = Instant::now() + self.stall_after;
+        let mut governor = Governor::default();
+        let mut held = false;
+        let mut looks = interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
 
         let status = loop {
             let next_line = async {
@@ -61,6 +70,24 @@ impl Run<'_> {
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => break Err(RenderError::Cancelled),
+                _ = looks.tick() => {
+                    if let Some(error) = self.no_room() {
+                        break Err(error);
+                    }
+                    let hold = match governor.look(self.print_watch) {
+                        Verdict::Run => false,
+                        Verdict::Hold => true,
+                        Verdict::Yield => break Err(RenderError::NoMemory),
+                    };
+                    if hold != held {
+                        tracing::debug!(hold, "ffmpeg gives way to a print");
+                        group.signal(if hold { Signal::STOP } else { Signal::CONT });
+                        held = hold;
+                    }
+                    if held {
+                        deadline = Instant::now() + self.stall_after;
+                    }
+                }
                 line = timeout_at(deadline, next_line) => match line {
                     Ok(Some(line)) => {
                         if on_line(&line) {
@@ -127,6 +154,12 @@ impl Run<'_> {
         }
     }
 
+    /// The error, when the disk it writes to is nearly full.
+    fn no_room(&self) -> Option<RenderError> {
+        let (folder, reserve) = self.leaves_free?;
+        (free_space(folder)? < reserve).then(|| RenderError::DiskFull { path: folder.to_owned() })
+    }
+
     fn stalled(&self) -> RenderError {
         RenderError::Stalled { after: self.stall_after, transcript: Transcript::default() }
     }
@@ -149,6 +182,13 @@ impl Group {
         Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
     }
 
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.0 {
+            let _gone = kill_process_group(group, signal);
+        }
+    }
+
+    /// Works on a stopped group too.
     fn kill(&mut self) {
         if let Some(group) = self.0.take() {
             // Gone already is as good.

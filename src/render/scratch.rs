@@ -18,6 +18,7 @@ const MAX_CAMERAS: usize = 8;
 #[derive(Debug)]
 pub(super) struct Scratch {
     stem: PathBuf,
+    pieces: AtomicU32,
 }
 
 impl Scratch {
@@ -25,16 +26,21 @@ impl Scratch {
     pub(super) fn new(folder: &Path) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { stem: folder.join(format!("{PREFIX}{}-{number}", std::process::id())) }
+        let stem = folder.join(format!("{PREFIX}{}-{number}", std::process::id()));
+        Self { stem, pieces: AtomicU32::new(0) }
     }
 
     pub(super) fn film(&self) -> PathBuf {
         self.stem.with_extension("film")
     }
 
+    pub(super) fn list(&self) -> PathBuf {
+        self.list_of(0)
+    }
+
     /// The list of one camera's frames.
     pub(super) fn list_of(&self, camera: usize) -> PathBuf {
-        self.stem.with_extension(format!("{camera}.list"))
+        self.stem.with_extension(format!("list{camera}"))
     }
 
     /// The overlay's texts.
@@ -54,13 +60,23 @@ impl Scratch {
     pub(super) fn archive(&self) -> PathBuf {
         self.stem.with_extension("archive")
     }
+
+    /// A new one for each call.
+    pub(super) fn piece(&self) -> PathBuf {
+        self.numbered_piece(self.pieces.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn numbered_piece(&self, number: u32) -> PathBuf {
+        self.stem.with_extension(format!("piece{number}"))
+    }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        let pieces = (0..self.pieces.load(Ordering::Relaxed)).map(|number| self.numbered_piece(number));
         let lists = (0..MAX_CAMERAS).map(|camera| self.list_of(camera));
         let others = [self.film(), self.script(), self.palette(), self.preview(), self.archive()];
-        for path in lists.chain(others) {
+        for path in lists.chain(others).chain(pieces) {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     tracing::warn!(path = %path.display(), %error, "could not remove a temporary file");
@@ -71,7 +87,7 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes the temporary files that a killed agent left in the folder of the films, for its next start. Files of a
+/// Removes the temporary files that a killed agent left in a folder of films or segments, for its next start. Files of a
 /// process that runs (a `moonlapse render` beside the agent) stay. Gives how many were removed.
 pub fn remove_leftovers(output_dir: &Path) -> u32 {
     let Ok(entries) = fs::read_dir(output_dir) else { return 0 };
@@ -99,7 +115,9 @@ fn is_leftover(name: &OsString) -> bool {
     parse().is_some_and(|(process, kind)| {
         // A new process may have our old number, above all in a container; no render of ours has begun yet then.
         let runs = process != rustix::process::getpid() && test_kill_process(process) != Err(rustix::io::Errno::SRCH);
-        matches!(kind.rsplit('.').next(), Some("film" | "list" | "script" | "palette" | "preview" | "archive")) && !runs
+        let numbered = |name| kind.strip_prefix(name).is_some_and(|number: &str| number.parse::<u32>().is_ok());
+        let known = matches!(kind, "film" | "list" | "script" | "palette" | "preview" | "archive");
+        (known || numbered("piece") || numbered("list")) && !runs
     })
 }
 
@@ -113,18 +131,19 @@ mod tests {
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let ended = child.id();
         child.wait().unwrap();
-        let gone = format!(".moonlapse-{ended}-1.film");
+        let gone = [format!(".moonlapse-{ended}-1.film"), format!(".moonlapse-{ended}-1.piece12")];
         let kept = [
             ".moonlapse-1-1.film".to_owned(),
             ".moonlapse-notes".to_owned(),
             format!(".moonlapse-{ended}-1.mp4"),
+            format!(".moonlapse-{ended}-1.pieces"),
             "timelapse_a.mp4".to_owned(),
         ];
-        for name in kept.iter().chain([&gone]) {
+        for name in kept.iter().chain(&gone) {
             fs::write(dir.path().join(name), "x").unwrap();
         }
-        assert_eq!(remove_leftovers(dir.path()), 1);
-        assert!(!dir.path().join(gone).exists());
+        assert_eq!(remove_leftovers(dir.path()), 2);
+        assert!(gone.iter().all(|name| !dir.path().join(name).exists()));
         assert!(kept.iter().all(|name| dir.path().join(name).exists()));
     }
 }

@@ -20,7 +20,7 @@ pub struct Skipped {
 }
 
 /// The frames that a film can be made from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Survey {
     /// Whole frames, in order.
     pub frames: Vec<Frame>,
@@ -54,12 +54,28 @@ pub(super) fn survey(all: &[Frame], cancel: &CancellationToken) -> Result<Survey
             }
         }
     }
-    let most = sizes.into_iter().max_by_key(|&(_, (count, first))| (count, std::cmp::Reverse(first)));
-    match (most, skipped.first()) {
-        (Some(((width, height), _)), _) => Ok(Survey { frames, skipped, width: even(width), height: even(height) }),
+    match (most_frequent(sizes), skipped.first()) {
+        (Some((width, height)), _) => Ok(Survey { frames, skipped, width: even(width), height: even(height) }),
         (None, Some(first)) => Err(RenderError::NoUsableFrames { count: all.len(), first: first.reason.clone() }),
         (None, None) => Err(RenderError::NoFrames),
     }
+}
+
+impl Survey {
+    /// What the journal knows, without a look at the files; `None` without frames.
+    pub(super) fn of_journal(frames: &[Frame]) -> Option<Self> {
+        let mut sizes: HashMap<(u16, u16), (usize, usize)> = HashMap::new();
+        for (i, frame) in frames.iter().enumerate() {
+            sizes.entry((frame.width, frame.height)).or_insert((0, i)).0 += 1;
+        }
+        let (width, height) = most_frequent(sizes)?;
+        Some(Self { frames: frames.to_vec(), skipped: Vec::new(), width: even(width), height: even(height) })
+    }
+}
+
+/// The size that most frames have: size, how many have it, and the first that has it.
+fn most_frequent(sizes: HashMap<(u16, u16), (usize, usize)>) -> Option<(u16, u16)> {
+    sizes.into_iter().max_by_key(|&(_, (count, first))| (count, std::cmp::Reverse(first))).map(|(size, _)| size)
 }
 
 fn even(length: u16) -> u32 {

@@ -5,9 +5,11 @@ use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::RenderError;
+use super::process::Run;
+use super::{PrintWatch, RenderError};
 
 /// The programs that make films.
 #[derive(Clone, Debug)]
@@ -19,11 +21,21 @@ pub struct Tools {
     /// How long a program may show no progress before it is stopped. Generous: at the lowest priority a busy host
     /// starves it for a while.
     pub stall_after: Duration,
+    /// Whether a print is under way, which they must not disturb.
+    pub print_watch: PrintWatch,
+    /// Bytes that they leave free on the disk of the films.
+    pub reserve: u64,
 }
 
 impl Default for Tools {
     fn default() -> Self {
-        Self { ffmpeg: "ffmpeg".into(), ffprobe: "ffprobe".into(), stall_after: Duration::from_secs(300) }
+        Self {
+            ffmpeg: "ffmpeg".into(),
+            ffprobe: "ffprobe".into(),
+            stall_after: Duration::from_secs(300),
+            print_watch: PrintWatch::default(),
+            reserve: 0,
+        }
     }
 }
 
@@ -43,6 +55,22 @@ impl Tools {
         look_up(&self.ffmpeg).ok_or_else(|| RenderError::FfmpegMissing { program: self.ffmpeg.clone() })
     }
 
+    /// How to run one of them; it writes nothing.
+    pub(super) fn run<'a>(&'a self, prefix: &'a [OsString], program: &'a Path, args: &'a [OsString]) -> Run<'a> {
+        Run { prefix, program, args, stall_after: self.stall_after, print_watch: &self.print_watch, leaves_free: None }
+    }
+
+    /// How to run one of them that writes into `folder`.
+    pub(super) fn write<'a>(
+        &'a self,
+        prefix: &'a [OsString],
+        program: &'a Path,
+        args: &'a [OsString],
+        folder: &'a Path,
+    ) -> Run<'a> {
+        Run { leaves_free: Some((folder, self.reserve)), ..self.run(prefix, program, args) }
+    }
+
     /// The path of ffprobe, if it is there.
     #[must_use]
     pub fn find_ffprobe(&self) -> Option<PathBuf> {
@@ -60,22 +88,47 @@ fn look_up(program: &Path) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(is_program)
 }
 
-/// The words before a program that put it at the lowest CPU and I/O priority. Both helpers replace themselves by the
-/// program, so its process id is that of the child.
-pub(super) fn low_priority_prefix() -> Vec<OsString> {
-    let mut prefix: Vec<OsString> = Vec::new();
-    if let Some(nice) = look_up(Path::new("nice")) {
-        prefix.extend([nice.into(), "-n".into(), "19".into()]);
-    }
-    // Some kernels and containers refuse I/O priorities, and then ionice does not start the program: try it.
-    let ionice = look_up(Path::new("ionice")).filter(|ionice| {
-        let trial = Command::new(ionice).args(["-c", "3", "true"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        trial.is_ok_and(|status| status.success())
+/// How much ffmpeg may get in the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Priority {
+    /// The lowest of the usual ones: somebody waits for the film.
+    Low,
+    /// Below every other program (`SCHED_IDLE`): a print is under way.
+    Idle,
+}
+
+/// The words before a program that put it at a low CPU and I/O priority and end it with this process, however that ends.
+/// Each helper replaces itself by the next, so the process id of the child is the program's.
+///
+/// The program ends with the *thread* that started it. Tokio's workers live as long as the runtime, so do not start one
+/// from `spawn_blocking`.
+pub(super) fn prefix(priority: Priority) -> Vec<OsString> {
+    static FOUND: OnceLock<[Vec<OsString>; 2]> = OnceLock::new();
+    let [low, idle] = FOUND.get_or_init(|| {
+        let die_with_us = helper("setpriv", &["--pdeathsig", "KILL"]);
+        let nice = helper("nice", &["-n", "19"]);
+        let io = helper("ionice", &["-c", "3"]);
+        let low = [die_with_us, nice, io].concat();
+        let idle = [low.as_slice(), helper("chrt", &["--idle", "0"]).as_slice()].concat();
+        [low, idle]
     });
-    if let Some(ionice) = ionice {
-        prefix.extend([ionice.into(), "-c".into(), "3".into()]);
+    match priority {
+        Priority::Low => low.clone(),
+        Priority::Idle => idle.clone(),
     }
-    prefix
+}
+
+/// Some kernels and containers refuse I/O priorities and the like, small systems have helpers that know fewer options,
+/// and then the helper does not start its program: it is tried first, and left out where it does not work.
+fn helper(name: &str, options: &[&str]) -> Vec<OsString> {
+    let Some(path) = look_up(Path::new(name)) else { return Vec::new() };
+    let mut trial = Command::new(&path);
+    trial.args(options).arg("true").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if !trial.status().is_ok_and(|status| status.success()) {
+        tracing::debug!(helper = name, "does not work here");
+        return Vec::new();
+    }
+    std::iter::once(path.into_os_string()).chain(options.iter().map(OsString::from)).collect()
 }
 
 #[cfg(test)]

@@ -51,14 +51,13 @@ pub(super) async fn verify(
 ) -> Result<Contents, RenderError> {
     let (contents, transcript) = match tools.find_ffprobe().filter(|_| !expected.timeless) {
         Some(program) => {
+            let args = command::probe_args(film);
             let stall_after = tools.stall_after + PROBE_TIME_PER_FRAME * expected.frames;
-            probe(film, Run { prefix, program: &program, args: &command::probe_args(film), stall_after }, cancel)
-                .await?
+            probe(film, Run { stall_after, ..tools.run(prefix, &program, &args) }, cancel).await?
         }
         None => {
-            let (program, stall_after) = (tools.find_ffmpeg()?, tools.stall_after);
-            decode(film, Run { prefix, program: &program, args: &command::decode_args(film), stall_after }, cancel)
-                .await?
+            let (program, args) = (tools.find_ffmpeg()?, command::decode_args(film));
+            decode(film, tools.run(prefix, &program, &args), cancel).await?
         }
     };
     match flaw(contents, expected) {
@@ -108,7 +107,7 @@ async fn decode(film: &Path, run: Run<'_>, cancel: &CancellationToken) -> Result
 }
 
 /// A failed check, or one with complaints, speaks about the film and not about the settings.
-fn sound(checked: Result<Transcript, RenderError>) -> Result<Transcript, RenderError> {
+pub(super) fn sound(checked: Result<Transcript, RenderError>) -> Result<Transcript, RenderError> {
     let unsound = |transcript| RenderError::Unsound { reason: "it cannot be decoded".into(), transcript };
     match checked {
         Ok(transcript) if transcript.stderr.is_empty() => Ok(transcript),

@@ -46,6 +46,21 @@ pub(super) fn write_durably(temp: &Path, path: &Path, bytes: &[u8]) -> Result<()
     durable
 }
 
+/// As [`write_durably`], for a file that may be there already: on an error it stays as it was.
+pub(super) fn replace_durably(temp: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let write = || {
+        let mut file = File::create(temp)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(temp, path)
+    };
+    let named = write().map_err(|error| StoreError::io("write", path, error));
+    if named.is_err() {
+        remove_quietly(temp);
+    }
+    named.and_then(|()| path.parent().map_or(Ok(()), sync_folder))
+}
+
 /// Removes a file whose staying would do no harm: the next start removes it.
 pub(super) fn remove_quietly(path: &Path) {
     match fs::remove_file(path) {

@@ -16,6 +16,19 @@ pub enum StoreError {
         /// What was to be written.
         path: PathBuf,
     },
+    /// Storing more would eat into what is kept free for the printer.
+    #[error(
+        "Only {} MB are free on the disk of {path}, and {} MB of it are kept free for the printer (disk_reserve): delete old sessions (`moonlapse sessions --help`), films or G-code files",
+        free / 1_000_000, reserve / 1_000_000
+    )]
+    NearlyFull {
+        /// The store's folder.
+        path: PathBuf,
+        /// Bytes.
+        free: u64,
+        /// Bytes.
+        reserve: u64,
+    },
     /// The user that runs Moonlapse may not do this.
     #[error("No permission to {doing} {path}: make the user that runs Moonlapse the owner of that folder")]
     Permission {

@@ -7,6 +7,8 @@
 //! <store>/owner.lock                        held by the agent while it runs
 //! <store>/<session>/frames/000001.jpg       JPEG bytes as the main camera sent them (reel 0)
 //! <store>/<session>/frames-1/000001.jpg     those of reel 1
+//! <store>/<session>/segments/               parts of the film in the making
+//! <store>/queue/000001.json                 a film that is to be made
 //! ```
 //!
 //! # Reels
@@ -29,18 +31,26 @@
 mod disk;
 mod error;
 mod id;
+mod import;
 mod journal;
 mod model;
 mod publish;
+mod queue;
 mod recover;
 mod reel;
+mod retention;
+mod room;
 mod store;
 
 pub use crate::camera::{JpegFlaw, JpegInfo};
 pub use error::StoreError;
 pub use id::SessionId;
+pub use import::Import;
 pub use model::{FilmRecord, Frame, FrameMeta, Miss, NewSession, Outcome, Session, SessionSummary};
 pub use publish::{FRAMES_KEPT, Publisher};
+pub use queue::{Claim, Job, JobId, NewJob, Queue};
 pub use recover::Recovery;
 pub use reel::{Crop, HYPERLAPSE, LAYERS, NewReel, Reel, ReelSummary, View};
+pub use retention::{Limits, Tidied};
+pub use room::Room;
 pub use store::Store;

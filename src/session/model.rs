@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{NewReel, ReelSummary, SessionId};
 
@@ -84,7 +84,8 @@ pub struct Session {
 }
 
 /// What is known about one frame; whatever is not known stays `None`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct FrameMeta {
     /// Wall time of the exposure.
     pub at: Timestamp,

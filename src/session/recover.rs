@@ -11,6 +11,8 @@
 //! | folder of a reel without row | a reel of an unknown camera | the same |
 //! | session folder without row, without frames | removed | killed while a session was being started |
 //! | `.deleted-*` folder | deletion finished | deleting begins with that name |
+//! | `.emptied-*` folder | deletion of the frames finished | the same |
+//! | `.import-*` folder | removed, when its process is gone | an import appears whole or not at all |
 //! | damaged journal | set aside, a new one is made from the folders | the frames matter more |
 //!
 //! Folders whose names are not of the form that sessions get are not looked at.
@@ -24,6 +26,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::journal::Journal;
+use super::retention::{EMPTIED, finish_emptying};
 use super::store::DELETED;
 use super::{Frame, FrameMeta, JpegInfo, NewReel, Outcome, Reel, Session, SessionId, StoreError, disk};
 
@@ -111,6 +114,8 @@ pub(super) fn reconcile(dir: &Path, journal: &Journal) -> Result<Recovery, Store
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
         if let Some(id) = name.strip_prefix(DELETED).and_then(SessionId::parse) {
             finish_deletion(journal, &id, &entry.path())?;
+        } else if let Some(id) = name.strip_prefix(EMPTIED).and_then(SessionId::parse) {
+            finish_emptying(journal, &id, &entry.path())?;
         } else if let (true, Some(id)) = (is_folder, SessionId::parse(&name).filter(SessionId::is_ours)) {
             folders.push(id);
         }

@@ -10,7 +10,7 @@ use super::journal::Journal;
 use super::recover::{self, Recovery};
 use super::{
     FilmRecord, Frame, FrameMeta, JpegInfo, Miss, NewReel, NewSession, Outcome, Reel, Session, SessionId,
-    SessionSummary, StoreError, disk,
+    SessionSummary, StoreError, disk, import,
 };
 
 const JOURNAL: &str = "journal.db";
@@ -21,9 +21,11 @@ pub(super) const DELETED: &str = ".deleted-";
 /// The frames of all prints. Every call waits for the disk; see the module's notes on threads.
 #[derive(Debug)]
 pub struct Store {
-    dir: PathBuf,
-    journal: Journal,
+    pub(super) dir: PathBuf,
+    pub(super) journal: Journal,
     recovery: Recovery,
+    /// Bytes kept free on the disk.
+    reserve: u64,
     /// Held while open by the owner; the system releases it when the process ends, however it ends.
     _lock: Option<File>,
 }
@@ -39,7 +41,8 @@ impl Store {
         disk::create_folder(&dir)?;
         let lock = take_lock(&dir)?;
         let (journal, rebuilt) = recover::open_journal(&dir, &dir.join(JOURNAL))?;
-        let mut store = Self { dir, journal, recovery: Recovery::default(), _lock: Some(lock) };
+        let mut store = Self { dir, journal, recovery: Recovery::default(), reserve: 0, _lock: Some(lock) };
+        import::remove_leftovers(&store.dir);
         store.recovery = recover::reconcile(&store.dir, &store.journal)?;
         store.recovery.journal_rebuilt = rebuilt;
         if store.recovery != Recovery::default() {
@@ -57,13 +60,30 @@ impl Store {
         let dir = dir.into();
         disk::create_folder(&dir)?;
         let journal = Journal::open(&dir.join(JOURNAL))?;
-        Ok(Self { dir, journal, recovery: Recovery::default(), _lock: None })
+        Ok(Self { dir, journal, recovery: Recovery::default(), reserve: 0, _lock: None })
     }
 
     /// What [`Store::open`] had to put right.
     #[must_use]
     pub fn recovery(&self) -> Recovery {
         self.recovery
+    }
+
+    /// Keeps this many bytes of the disk free: [`Store::append`] refuses frames that would need them.
+    pub fn set_reserve(&mut self, bytes: u64) {
+        self.reserve = bytes;
+    }
+
+    /// Bytes kept free on the disk.
+    #[must_use]
+    pub fn reserve(&self) -> u64 {
+        self.reserve
+    }
+
+    /// Where parts of a session's films are kept until the film is made; they go with the session.
+    #[must_use]
+    pub fn segments_dir(&self, id: &SessionId) -> PathBuf {
+        self.session_dir(id).join("segments")
     }
 
     /// The store's folder.
@@ -206,6 +226,7 @@ impl Store {
         if self.session(id)?.outcome != Outcome::Printing {
             return Err(StoreError::Ended { id: id.clone() });
         }
+        self.check_room(jpeg.len() as u64)?;
         let number = self.journal.last_number(id, reel)? + 1;
         let path = self.frame_path(id, reel, number);
         disk::write_durably(&recover::temp_of(&path), &path, jpeg)?;

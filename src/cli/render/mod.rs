@@ -2,9 +2,7 @@
 
 mod film_args;
 mod folder;
-mod meter;
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,18 +10,14 @@ use clap::Args;
 use jiff::Zoned;
 use tokio_util::sync::CancellationToken;
 
+use super::failure::Failure;
+use super::meter::Meter;
 use super::sessions::{StoreArgs, size};
 use crate::config::Settings;
 use crate::config::expand_home;
-use crate::render::{
-    self, ArchiveRequest, Film, FilmRequest, FilmSettings, Print, ProfileError, Reel, RenderError, Tools,
-};
+use crate::render::{self, ArchiveRequest, Film, FilmRequest, FilmSettings, OnVerified, Print, Reel, Segments, Tools};
 use crate::session::{Session, Store};
 use film_args::FilmArgs;
-use meter::Meter;
-
-/// Exit status after Ctrl-C, as shells expect it.
-const INTERRUPTED: u8 = 130;
 
 /// Make films from a stored print.
 ///
@@ -63,14 +57,7 @@ pub(super) struct Render {
 
 impl Render {
     pub(super) fn run(self) -> ExitCode {
-        match self.make() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(Failure::Interrupted) => ExitCode::from(INTERRUPTED),
-            Err(Failure::Message(message)) => {
-                eprintln!("{message}");
-                ExitCode::FAILURE
-            }
-        }
+        self.make().map_or_else(Failure::report, |()| ExitCode::SUCCESS)
     }
 
     fn make(self) -> Result<(), Failure> {
@@ -97,19 +84,40 @@ impl Render {
         }
         let tools = Tools::with_ffmpeg(expand_home(self.ffmpeg.as_deref().unwrap_or(&installed.ffmpeg_binary_path)));
         let several = profiles.len() > 1;
+        // Those of the main reel; a film of others does not use them.
+        let segments = match (&store, &session, reels.as_slice()) {
+            (Some(store), Some(session), [main]) if main.number == 0 => {
+                Some(Segments { folder: store.segments_dir(&session.id), frames: main.frames.clone() })
+            }
+            _ => None,
+        };
         for profile in profiles {
             let made_at = Zoned::now();
             let finished_at = made_at.timestamp();
             let (name, hero) = (profile.name.clone(), self.film.hero.clone());
             let (reels, print, output_dir, tools) = (reels.clone(), print.clone(), output_dir.clone(), tools.clone());
             let suffix = String::new();
-            let request = FilmRequest { reels, print, hero, output_dir, suffix, made_at, profile, tools };
+            let request = FilmRequest {
+                reels,
+                segments: segments.clone(),
+                print,
+                hero,
+                output_dir,
+                suffix,
+                made_at,
+                profile,
+                tools,
+                on_verified: OnVerified::default(),
+            };
             if let Some(shown) = self.film.still_of() {
                 let picture = runtime.block_on(render::still(request, shown, &cancel))?;
                 println!("{}", picture.display());
                 continue;
             }
-            let mut meter = Meter::new(several.then_some(name));
+            if several {
+                eprintln!("{name}:");
+            }
+            let mut meter = Meter::new("frames");
             let film = runtime.block_on(render::film(request, |progress| meter.show(progress), &cancel));
             meter.end();
             let film = film?;
@@ -154,7 +162,7 @@ struct Source {
 }
 
 /// The film settings in the session's snapshot; where there is none, those in force.
-fn settings_of(session: &Session, installed: &Settings) -> FilmSettings {
+pub(super) fn settings_of(session: &Session, installed: &Settings) -> FilmSettings {
     if session.settings.is_null() {
         return installed.into();
     }
@@ -165,7 +173,7 @@ fn settings_of(session: &Session, installed: &Settings) -> FilmSettings {
 }
 
 /// A token that Ctrl-C cancels.
-async fn cancelled_by_ctrl_c() -> CancellationToken {
+pub(super) async fn cancelled_by_ctrl_c() -> CancellationToken {
     let cancel = CancellationToken::new();
     let token = cancel.clone();
     tokio::spawn(async move {
@@ -176,7 +184,7 @@ async fn cancelled_by_ctrl_c() -> CancellationToken {
     cancel
 }
 
-fn zip(
+pub(super) fn zip(
     store: &Store,
     session: Session,
     output_dir: PathBuf,
@@ -205,46 +213,4 @@ fn report(film: &Film) {
     }
     eprintln!("{frames} frames, {fps} fps, {duration_s:.2} s, {}", size(*bytes));
     println!("{}", film.path.display());
-}
-
-/// Why there is nothing.
-enum Failure {
-    Interrupted,
-    Message(String),
-}
-
-impl From<RenderError> for Failure {
-    fn from(error: RenderError) -> Self {
-        match error {
-            RenderError::Cancelled => Self::Interrupted,
-            error => match error.transcript() {
-                Some(transcript) => Self::Message(format!("{error}\n\n{}\n{}", transcript.command, transcript.stderr)),
-                None => Self::Message(error.to_string()),
-            },
-        }
-    }
-}
-
-impl From<crate::session::StoreError> for Failure {
-    fn from(error: crate::session::StoreError) -> Self {
-        Self::Message(error.to_string())
-    }
-}
-
-impl From<String> for Failure {
-    fn from(message: String) -> Self {
-        Self::Message(message)
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Message(error.to_string())
-    }
-}
-
-impl From<ProfileError> for Failure {
-    fn from(error: ProfileError) -> Self {
-        Self::Message(error.to_string())
-    }
 }

@@ -49,9 +49,25 @@ impl Journal {
             .map(|word| word == "ok")
     }
 
+    /// Does `work` as a whole or not at all, and syncs once.
+    pub(super) fn atomically<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.wrap(self.db.execute_batch("BEGIN IMMEDIATE"))?;
+        let done = work().and_then(|value| self.wrap(self.db.execute_batch("COMMIT")).map(|()| value));
+        if done.is_err()
+            && let Err(error) = self.db.execute_batch("ROLLBACK")
+        {
+            tracing::debug!(%error, "nothing to roll back");
+        }
+        done
+    }
+
     /// The session and its reels, or nothing of it.
     pub(super) fn insert_session(&self, session: &Session, reels: &[Reel]) -> Result<(), StoreError> {
-        let both = self.wrap(self.db.unchecked_transaction())?;
+        self.atomically(|| self.insert_session_rows(session, reels))
+    }
+
+    /// As [`Journal::insert_session`], inside of [`Journal::atomically`].
+    pub(super) fn insert_session_rows(&self, session: &Session, reels: &[Reel]) -> Result<(), StoreError> {
         self.wrap(self.db.execute(
             "INSERT INTO sessions (id, print_file, job_id, started_at, ended_at, outcome, camera, settings)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -69,7 +85,7 @@ impl Journal {
         for reel in reels {
             self.insert_reel(&session.id, reel)?;
         }
-        self.wrap(both.commit())
+        Ok(())
     }
 
     pub(super) fn session(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
@@ -101,6 +117,11 @@ impl Journal {
     /// Removes the session with its frames, misses and films.
     pub(super) fn delete_session(&self, id: &SessionId) -> Result<(), StoreError> {
         self.wrap(self.db.execute("DELETE FROM sessions WHERE id = ?1", [id.as_str()])).map(|_| ())
+    }
+
+    /// Removes the session's frames; its films stay known.
+    pub(super) fn delete_frames(&self, id: &SessionId) -> Result<(), StoreError> {
+        self.wrap(self.db.execute("DELETE FROM frames WHERE session = ?1", [id.as_str()])).map(|_| ())
     }
 
     pub(super) fn insert_frame(&self, id: &SessionId, frame: &Frame) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //!
+//! * [`barcode`]: pictures that carry a number, to be read back from a film.
 //! * [`machine`]: what the virtual machine does, as its camera sees it.
 //! * [`mcu`]: a virtual MCU that speaks Klipper's serial protocol on a pty and counts steps into true positions.
 //! * [`camera`]: a virtual webcam server that draws the machine as it truly stands at exposure time.
@@ -9,6 +10,7 @@
 //! * [`studio`]: all of these with the agent, and what its frames truly show.
 //! * [`faults`]: what comes of a print when something happens at an exact moment of a frame.
 
+pub mod barcode;
 pub mod camera;
 pub mod faults;
 pub mod host;

@@ -1,11 +1,12 @@
 //! What a frame costs: the same print without frames, with bare park moves, with a macro that drains the queue, and
 //! filmed by the agent, side by side. `scripts/bench` runs it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use clap::Parser;
+use moonlapse_rig::camera::Look;
 use moonlapse_rig::host::{Rig, RigOptions};
 use moonlapse_rig::studio::{PARK, Studio, StudioOptions};
 
@@ -49,8 +50,11 @@ async fn with_macro(name: &str, text: &str, section: &str) -> anyhow::Result<f64
     print(&rig, name, text).await
 }
 
-async fn filmed(text: &str, agent: PathBuf) -> anyhow::Result<(f64, Studio)> {
-    let studio = StudioOptions::new(agent).start().await?;
+async fn filmed(text: &str, agent: &Path, timelapse: &str) -> anyhow::Result<(f64, Studio)> {
+    let mut options = StudioOptions::new(agent);
+    options.camera.look = Look { width: 640, height: 360, ..Look::default() };
+    options.timelapse = timelapse.to_owned();
+    let studio = options.start().await?;
     let took = print(&studio.rig, "filmed", text).await?;
     studio.wait_for_film(0, Duration::from_secs(300)).await?;
     Ok((took, studio))
@@ -63,20 +67,32 @@ async fn main() -> anyhow::Result<()> {
     let agent = args.agent.canonicalize().context("finding the agent")?;
     let calls = text.lines().filter(|line| line.trim() == "TIMELAPSE_TAKE_FRAME").count();
     let (bare, drained) = (bare_macro(""), bare_macro("  M400\n  G4 P100\n"));
-    let (none, floor, drained, filmed) = tokio::try_join!(
-        with_macro("no frames", &text, "[gcode_macro TIMELAPSE_TAKE_FRAME]\ngcode:\n  G4 P0\n"),
+    let (none, floor, drained, called, live, passing) = tokio::try_join!(
+        with_macro("no frames", &text, "[gcode_macro TIMELAPSE_TAKE_FRAME]\ngcode:\n"),
         with_macro("bare moves", &text, &bare),
         with_macro("M400", &text, &drained),
-        filmed(&text, agent),
+        filmed(&text, &agent, ""),
+        filmed(&text, &agent, "mode: live"),
+        filmed(&text, &agent, "mode: live\nplacement: zero_motion"),
     )?;
-    let (ours, studio) = filmed;
-    let frames = studio.frames()?.len();
-    ensure!(frames == calls, "only {frames} of {calls} frames were taken");
-    println!("{calls} frames, one run side by side          print, s   beyond bare moves, s a frame");
-    for (name, took) in
-        [("no frames", none), ("bare park moves", floor), ("M400, G4 P100", drained), ("Moonlapse", ours)]
-    {
-        println!("{name:<40} {took:>9.1} {:>12.3}", (took - floor) / calls as f64);
+    for (name, studio) in [("calls", &called.1), ("live", &live.1), ("in passing", &passing.1)] {
+        let frames = studio.frames()?.len();
+        ensure!(frames == calls, "{name}: only {frames} of {calls} frames were taken\n{}", studio.agent_log());
+    }
+    println!("{calls} frames, one run side by side          print, s   a frame, s   beyond bare moves, s a frame");
+    for (name, took) in [
+        ("no frames", none),
+        ("bare park moves, with retraction", floor),
+        ("M400, G4 P100", drained),
+        ("Moonlapse, called by the file", called.0),
+        ("Moonlapse, moments of its own", live.0),
+        ("Moonlapse, in passing", passing.0),
+    ] {
+        println!(
+            "{name:<40} {took:>9.1} {:>12.3} {:>12.3}",
+            (took - none) / calls as f64,
+            (took - floor) / calls as f64
+        );
     }
     Ok(())
 }

@@ -333,6 +333,11 @@ impl Request {
     /// Reads one request; bytes after it stay in `buffer`. `None` when the client closed.
     async fn read(socket: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<Option<Self>> {
         let end = loop {
+            // Somebody tries TLS.
+            if buffer.first() == Some(&0x16) {
+                socket.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\n").await?;
+                return Ok(None);
+            }
             if let Some(end) = buffer.windows(4).position(|w| w == b"\r\n\r\n") {
                 break end + 4;
             }

@@ -71,11 +71,6 @@ impl Manner {
         if self == Self::Go2rtc { "/api/frame.jpeg?src=cam" } else { "/?action=snapshot" }
     }
 
-    /// Whether its headers say when a frame was grabbed.
-    pub(super) fn tells_times(self) -> bool {
-        self.is_ustreamer()
-    }
-
     fn is_ustreamer(self) -> bool {
         matches!(self, Self::Ustreamer | Self::OldUstreamer)
     }

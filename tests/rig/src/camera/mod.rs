@@ -56,6 +56,9 @@ pub struct CameraConfig {
     pub port: u16,
     /// Takes pictures also while nobody watches, as servers do whose snapshots are their last picture.
     pub always_on: bool,
+    /// Rather drops a picture than hands it on late when the host is busy, so that the latency holds where it is all that
+    /// is known.
+    pub drops_late: bool,
     /// Listens on `::1` instead of `127.0.0.1`.
     pub ipv6: bool,
     /// The `Authorization` header that it wants to see.
@@ -73,6 +76,7 @@ impl Default for CameraConfig {
             manner: Manner::default(),
             port: 0,
             always_on: false,
+            drops_late: false,
             ipv6: false,
             login: None,
         }

@@ -17,8 +17,7 @@ use crate::machine::{Machine, TruePosition};
 /// How late a frame may be drawn, s; the sensor skips older ones.
 const BACKLOG: f64 = 1.0;
 
-/// Of a server that tells no times the latency is all that is known. On a busy host it drops what it would hand on later
-/// than this, s.
+/// With [`CameraConfig::drops_late`], what would be handed on later than this is dropped, s.
 const LATE: f64 = 0.03;
 
 /// Between two frames that are handed out.
@@ -73,7 +72,7 @@ impl Shutter {
         let watchers = Arc::new(Watchers::default());
         let thread = Sensor { config, machine, faults: faults.clone(), watchers: Arc::clone(&watchers), out };
         std::thread::Builder::new().name("rig-camera".into()).spawn(move || thread.run())?;
-        tokio::spawn(hand_out(queue, publish, faults, config.manner.tells_times()));
+        tokio::spawn(hand_out(queue, publish, faults, config.drops_late));
         Ok(Self { newest, watchers })
     }
 
@@ -103,14 +102,14 @@ async fn hand_out(
     mut queue: mpsc::UnboundedReceiver<(f64, Shot)>,
     publish: watch::Sender<Option<Arc<Shot>>>,
     faults: Faults,
-    tells_times: bool,
+    drops_late: bool,
 ) {
     let mut number = 0;
     while let Some((due, mut shot)) = queue.recv().await {
         // Late frames come in bursts; the servers' tasks need a moment to take each of them.
         let wait = Duration::try_from_secs_f64(due - monotonic()).unwrap_or_default();
         tokio::time::sleep(wait.max(LEAST_GAP)).await;
-        if faults.get().stalled() || (!tells_times && monotonic() - due > LATE) {
+        if faults.get().stalled() || (drops_late && monotonic() - due > LATE) {
             continue;
         }
         number += 1;

@@ -26,7 +26,12 @@ pub async fn inflict(stage: &mut Stage, print: &mut Print, fault: Fault) -> anyh
             resume(stage, print).await
         }
         Fault::Cancel => cancel(stage, print).await,
-        Fault::ExcludeObject => run(stage, print, "FAULT_EXCLUDE", "EXCLUDE_OBJECT").await,
+        Fault::ExcludeObject => {
+            let listed =
+                |status: &Status| status.get("exclude_object", "objects").as_array().is_some_and(|o| o.len() > 1);
+            stage.studio.rig.wait_for("the list of objects", ANSWER, listed).await?;
+            run(stage, print, "FAULT_EXCLUDE", "EXCLUDE_OBJECT").await
+        }
         Fault::KlipperRestart => restart_klipper(stage).await,
         Fault::MoonrakerRestart => {
             let heard = stage.studio.agent_log().len();

@@ -43,6 +43,15 @@ impl Job {
         Ok(Self::new(first_layers(&file, layers).to_owned()))
     }
 
+    /// A file without calls, to which a slicer would add them at each layer change.
+    #[must_use]
+    pub fn with_calls(way: Way, file: &str) -> Self {
+        Self::new(match way {
+            Way::SlicerCalls => file.replace(";LAYER_CHANGE\n", &format!(";LAYER_CHANGE\n{CALL}\n")),
+            Way::Live => file.to_owned(),
+        })
+    }
+
     /// `count` squares side by side in `layers` layers, each square labelled as an object. Half of the calls are at the
     /// layer change, the others inside an object, another one each time.
     #[must_use]
@@ -74,14 +83,14 @@ impl Job {
                 let (x, y) = corner(square);
                 line(format_args!("EXCLUDE_OBJECT_START NAME=S{square}"));
                 line(format_args!("G1 E-.8 F2400\nG1 X{x} Y{y} F9000\nG1 E.8 F2400\n;TYPE:Perimeter"));
-                for ring in 0..6 {
+                for ring in 0..4 {
                     let (inset, side) = (0.45 * f64::from(ring), 10.0 - 0.9 * f64::from(ring));
                     let (x, y, e) = (x + inset, y + inset, side * 0.04);
                     line(format_args!("G1 X{x:.2} Y{y:.2} F6000"));
                     for (dx, dy) in [(side, 0.0), (side, side), (0.0, side), (0.0, 0.0)] {
-                        line(format_args!("G1 X{:.2} Y{:.2} E{e:.4} F2400", x + dx, y + dy));
+                        line(format_args!("G1 X{:.2} Y{:.2} E{e:.4} F4800", x + dx, y + dy));
                     }
-                    if way == Way::SlicerCalls && layer % 2 == 1 && ring == 3 && square == (layer / 2 + 2) % count {
+                    if way == Way::SlicerCalls && layer % 2 == 1 && ring == 2 && square == (layer / 2 + 2) % count {
                         line(format_args!("{CALL}"));
                     }
                 }

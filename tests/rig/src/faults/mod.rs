@@ -68,6 +68,12 @@ impl Fault {
         matches!(self, Self::Cancel | Self::KlipperRestart)
     }
 
+    /// Whether it is a command, which would be at the same place of the file in a print without timelapse.
+    #[must_use]
+    pub fn is_in_the_file(self) -> bool {
+        matches!(self, Self::Pause | Self::Cancel | Self::FilamentChange | Self::ExcludeObject)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Pause => "pause",
@@ -174,7 +180,7 @@ pub fn table(rows: &[Row]) -> String {
     text.trim_end().to_owned() + &reasons + "\n"
 }
 
-/// Makes `fault` in each of `phases`, with `agent` as the agent's program.
+/// Makes `fault` in each of `phases`, which are in the order of the matrix, with `agent` as the agent's program.
 pub async fn run_row(agent: &Path, way: Way, fault: Fault, phases: &[Phase]) -> Row {
     let mut cells: Vec<(Phase, Verdict)> = Vec::new();
     while cells.len() < phases.len() {
@@ -196,7 +202,7 @@ async fn run_until_failure(agent: &Path, way: Way, fault: Fault, phases: &[Phase
         Fault::Pause | Fault::FilamentChange | Fault::AgentKill => Job::towers(way, 12),
     };
     let stage = match job {
-        Ok(job) => Stage::start(agent, way, job).await,
+        Ok(job) => Stage::start(agent, way, job, outcome::printer()).await,
         Err(error) => Err(error),
     };
     let mut stage = match stage {

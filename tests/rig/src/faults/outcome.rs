@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use super::{ANSWER, job::Job};
-use crate::host::{Dynamics, Rig, RigOptions};
+use crate::host::{Dynamics, Recording, Rig, RigOptions, Status};
 use crate::machine::TruePosition;
 use crate::mcu::spec::MachineSpec;
 
@@ -50,6 +50,12 @@ pub async fn make_ready(rig: &Rig, speed: f64) -> anyhow::Result<()> {
     rig.preheat(200.0, 0.0).await?;
     rig.gcode("G28").await?;
     rig.speed(speed).await
+}
+
+/// Whether a print has begun since then; the same file may have been printed before.
+#[must_use]
+pub fn begun(status: &Status, since: &Recording) -> bool {
+    status.print_states[since.states_from()..].iter().any(|state| state.text == "printing")
 }
 
 /// How a print ended, and how it left the machine.
@@ -144,9 +150,11 @@ impl Reference {
         make_ready(&self.rig, PLAIN_SPEED).await?;
         self.rig.settle().await?;
         let before = self.rig.position().e;
+        let since = self.rig.record();
         self.rig.print("plain.gcode", job.plain_with(faults)).await?;
+        self.rig.wait_for("the print to begin", ANSWER, |status| begun(status, &since)).await?;
         loop {
-            let resting = |status: &crate::host::Status| status.print_state() != "printing" || status.klippy != "ready";
+            let resting = |status: &Status| status.print_state() != "printing" || status.klippy != "ready";
             self.rig.wait_for("the print without timelapse", super::PRINT, resting).await?;
             if self.rig.with_status(|status| status.print_state() != "paused") {
                 break;

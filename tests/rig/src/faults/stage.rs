@@ -1,18 +1,20 @@
 //! One printer with timelapse, and what its prints must be like whatever happens.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use tokio::task::JoinHandle;
 
 use super::frame_watch::{FrameWatch, Place};
 use super::inflict::inflict;
 use super::job::Job;
-use super::outcome::{Outcome, Reference, make_ready, printer};
+use super::outcome::{Outcome, Reference, begun, make_ready};
 use super::{ANSWER, Fault, PRINT, Phase, Verdict, Way};
 use crate::camera::Look;
 use crate::host::gcode::moved_area;
-use crate::host::{Part, Recording, Status};
+use crate::host::{Part, Recording, RigOptions, Status};
 use crate::machine::TruePosition;
 use crate::studio::{PARK, Studio, StudioOptions};
 
@@ -47,8 +49,11 @@ pub struct Stage {
     pub way: Way,
     job: Job,
     watch: FrameWatch,
-    reference: Reference,
+    reference: Arc<Reference>,
 }
+
+/// A print without timelapse that runs beside the filmed one.
+type PlainPrint = JoinHandle<anyhow::Result<Outcome>>;
 
 /// A print that is under way.
 #[derive(Debug)]
@@ -68,18 +73,18 @@ pub struct Print {
 }
 
 impl Stage {
-    /// Starts both printers.
+    /// Starts two printers made like `printer`, one of them with timelapse.
     ///
     /// # Errors
     ///
     /// When a part does not start.
-    pub async fn start(agent: &Path, way: Way, job: Job) -> anyhow::Result<Self> {
+    pub async fn start(agent: &Path, way: Way, job: Job, printer: RigOptions) -> anyhow::Result<Self> {
         let mut options = StudioOptions::new(agent);
-        options.rig = printer();
+        options.rig = printer.clone();
         options.camera.look = Look { width: 640, height: 360, ..Look::default() };
-        let (studio, reference) = tokio::try_join!(options.start(), Reference::start(printer()))?;
+        let (studio, reference) = tokio::try_join!(options.start(), Reference::start(printer))?;
         let watch = FrameWatch::new(studio.rig.machine(), PARK, moved_area(&job.plain).grown(5.0));
-        Ok(Self { studio, way, job, watch, reference })
+        Ok(Self { studio, way, job, watch, reference: Arc::new(reference) })
     }
 
     /// Leaves the folders behind, to look at the logs.
@@ -90,6 +95,8 @@ impl Stage {
     /// One print with a fault in each of `phases`: the verdicts up to the first failure.
     pub async fn print(&mut self, fault: Fault, phases: &[Phase]) -> Vec<Verdict> {
         let mut verdicts = Vec::new();
+        // Where the file of the print without timelapse is known from the start, that runs beside the other one.
+        let plain = (!fault.is_in_the_file()).then(|| self.plain_print());
         let mut print = match self.begin().await {
             Ok(print) => print,
             Err(error) => return vec![self.failed(&error)],
@@ -103,11 +110,7 @@ impl Stage {
                 }
             }
         }
-        let finished = match self.studio.rig.speed(REST_SPEED).await {
-            Ok(()) => self.finish(&print, fault).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = finished {
+        if let Err(error) = self.finish(&print, Some(fault), plain).await {
             // Any of them may be the cause.
             let failed = self.failed(&error.context("the whole print"));
             verdicts.fill(failed);
@@ -115,13 +118,32 @@ impl Stage {
         verdicts
     }
 
-    /// A print for each of `phases` that ends by the fault, and then one that must be filmed again: the verdicts up to the
-    /// first failure.
+    /// One print to which nothing happens.
+    ///
+    /// # Errors
+    ///
+    /// When it ends in another way than without timelapse.
+    pub async fn whole_print(&mut self) -> anyhow::Result<()> {
+        let plain = self.plain_print();
+        let print = self.begin().await?;
+        let finished = self.finish(&print, None, Some(plain)).await;
+        finished.inspect_err(|_| self.keep())
+    }
+
+    /// A print for each of `phases`, in their order, that ends by the fault, and one more: each must be filmed again. The
+    /// verdicts up to the first failure.
     pub async fn prints(&mut self, fault: Fault, phases: &[Phase]) -> Vec<Verdict> {
         let mut verdicts = Vec::new();
+        let mut print = match self.begin().await {
+            Ok(print) => print,
+            Err(error) => return vec![self.failed(&error)],
+        };
         for &phase in phases {
-            match self.ending_cell(fault, phase).await {
-                Ok(()) => verdicts.push(Ok(())),
+            match self.ending_cell(print, fault, phase).await {
+                Ok(next) => {
+                    print = next;
+                    verdicts.push(Ok(()));
+                }
                 Err(error) => {
                     verdicts.push(self.failed(&error));
                     break;
@@ -141,28 +163,35 @@ impl Stage {
         self.wait_for_frame(print, stored).await.context("filming does not go on")
     }
 
-    async fn ending_cell(&mut self, fault: Fault, phase: Phase) -> anyhow::Result<()> {
-        let mut print = self.begin().await?;
+    /// Ends `print` by a fault, and gives the next print, with its first frame.
+    async fn ending_cell(&mut self, mut print: Print, fault: Fault, phase: Phase) -> anyhow::Result<Print> {
         self.reach(&print, phase).await?;
+        tracing::info!(?fault, ?phase, "now");
         inflict(self, &mut print, fault).await?;
         self.nothing_moves().await?;
-        self.check_log(&print, fault)?;
+        self.check_log(&print, Some(fault))?;
         self.check_frames(false)?;
+        let state = self.studio.rig.with_status(|status| status.print_state().to_owned());
+        let outcome = Outcome::of(&self.studio.rig, state, print.e_before).await?;
+        let next = async {
+            let next = self.begin().await?;
+            self.wait_for_frame(&next, 0).await.context("the next print is not filmed")?;
+            anyhow::Ok(next)
+        };
         if fault == Fault::Cancel {
-            let state = self.studio.rig.with_status(|status| status.print_state().to_owned());
-            let outcome = Outcome::of(&self.studio.rig, state, print.e_before).await?;
-            let expected = self.reference.outcome(&self.job, &print.faults).await?;
-            outcome.equals(&expected)?;
+            let (next, expected) = tokio::join!(next, self.reference.outcome(&self.job, &print.faults));
+            outcome.equals(&expected?)?;
+            next
+        } else {
+            // After its restart Klipper knows of no print and no position.
+            ensure!(outcome.state == "standby", "the print is {:?}", outcome.state);
+            next.await
         }
-        // The next print is filmed.
-        let print = self.begin().await?;
-        self.wait_for_frame(&print, 0).await.context("the next print is not filmed")?;
-        self.studio.rig.gcode("CANCEL_PRINT").await?;
-        ensure!(self.studio.rig.wait_print_end(ANSWER).await? == "cancelled", "the next print was not cancelled");
-        let closed = self.studio.agent_log().len();
-        let heard = self.studio.agent_log()[..closed].matches("print ended").count();
-        ensure!(heard > 0, "the agent did not notice the end");
-        Ok(())
+    }
+
+    fn plain_print(&self) -> PlainPrint {
+        let (reference, job) = (Arc::clone(&self.reference), self.job.clone());
+        tokio::spawn(async move { reference.outcome(&job, &[]).await })
     }
 
     async fn begin(&self) -> anyhow::Result<Print> {
@@ -177,11 +206,7 @@ impl Stage {
             resumed: 0,
         };
         self.studio.rig.print("part.gcode", self.job.filmed.clone()).await?;
-        // The same file may have been printed before.
-        let begun = |status: &Status| {
-            status.print_states[print.since.states_from()..].iter().any(|state| state.text == "printing")
-        };
-        self.studio.rig.wait_for("the print to begin", ANSWER, begun).await?;
+        self.studio.rig.wait_for("the print to begin", ANSWER, |status| begun(status, &print.since)).await?;
         Ok(print)
     }
 
@@ -237,12 +262,21 @@ impl Stage {
     }
 
     /// The end of a print that went on: it is complete, and all is as without timelapse.
-    async fn finish(&self, print: &Print, fault: Fault) -> anyhow::Result<()> {
+    async fn finish(&self, print: &Print, fault: Option<Fault>, plain: Option<PlainPrint>) -> anyhow::Result<()> {
+        if fault.is_some() {
+            self.studio.rig.speed(REST_SPEED).await?;
+        }
         let state = self.studio.rig.wait_print_end(PRINT).await?;
         tracing::info!(?fault, state, "the print has ended");
         let outcome = Outcome::of(&self.studio.rig, state, print.e_before).await?;
         let film = self.studio.wait_for_film(print.events_before, ANSWER);
-        let (film, expected) = tokio::join!(film, self.reference.outcome(&self.job, &print.faults));
+        let expected = async {
+            match plain {
+                Some(plain) => plain.await.context("the print without timelapse")?,
+                None => self.reference.outcome(&self.job, &print.faults).await,
+            }
+        };
+        let (film, expected) = tokio::join!(film, expected);
         outcome.equals(&expected?)?;
         film?;
         self.check_log(print, fault)?;
@@ -251,7 +285,7 @@ impl Stage {
     }
 
     /// Nothing was said that no user should read, and the file was run without a break but those that we made.
-    fn check_log(&self, print: &Print, fault: Fault) -> anyhow::Result<()> {
+    fn check_log(&self, print: &Print, fault: Option<Fault>) -> anyhow::Result<()> {
         let rig = &self.studio.rig;
         let console = rig.console(&print.since);
         if let Some(line) = console.iter().find(|line| line.starts_with("!!")) {
@@ -262,14 +296,15 @@ impl Stage {
         let expected = 1 + print.resumed;
         ensure!(starts == expected, "the file was started {starts} times instead of {expected}");
         // Calls of an agent or a Moonraker that is away are logged, and the print goes on.
-        let away = matches!(fault, Fault::AgentKill | Fault::MoonrakerRestart);
+        let away = matches!(fault, Some(Fault::AgentKill | Fault::MoonrakerRestart));
         let log = if away { log.replace("Remote Call Error\nTraceback", "") } else { log };
         for trouble in ["Traceback", "Remote Call Error", "Error evaluating", "Internal error"] {
             ensure!(!log.contains(trouble), "{trouble:?} in klippy.log");
         }
-        // Moonraker logs one when Klipper's socket breaks.
-        let broken = fault == Fault::KlipperRestart;
-        ensure!(broken || !rig.log(Part::Moonraker).contains("Traceback"), "a traceback in moonraker.log");
+        // Moonraker logs some of its own when a connection breaks.
+        let moonraker = rig.log(Part::Moonraker);
+        let ours = moonraker.lines().find(|line| line.starts_with("  File ") && line.contains("/timelapse/"));
+        ensure!(ours.is_none(), "a traceback of the component in moonraker.log");
         ensure!(!self.studio.agent_log().contains("panicked"), "the agent panicked");
         Ok(())
     }

@@ -9,6 +9,28 @@ pub fn first_layers(file: &str, layers: usize) -> &str {
     file.match_indices(";LAYER_CHANGE").nth(layers).map_or(file, |(at, _)| &file[..at])
 }
 
+/// A file that prints object after object, with the first `layers` layers of each and the last one, which leads to the
+/// next object; by the slicer's `;LAYER_CHANGE` and `;Z:` comments.
+#[must_use]
+pub fn first_layers_of_each_object(file: &str, layers: usize) -> String {
+    let mut parts = file.split_inclusive(";LAYER_CHANGE\n");
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    let parts: Vec<&str> = parts.collect();
+    let height = |part: &str| -> Option<f64> {
+        part.lines().find_map(|line| line.strip_prefix(";Z:")).and_then(|height| height.parse().ok())
+    };
+    let mut of_object = 0;
+    for (at, part) in parts.iter().enumerate() {
+        let lower = |a: Option<&&str>, b: &str| a.and_then(|a| height(a)) < height(b);
+        of_object = if at > 0 && lower(Some(part), parts[at - 1]) { 1 } else { of_object + 1 };
+        let last = parts.get(at + 1).is_none_or(|next| lower(Some(next), part));
+        if of_object <= layers || last {
+            kept += part;
+        }
+    }
+    kept
+}
+
 /// The filament that a file with relative E (M83) and own retraction moves, net, in mm.
 #[must_use]
 pub fn net_filament(file: &str) -> f64 {
@@ -71,6 +93,17 @@ mod tests {
     fn a_file_is_cut_at_layers() {
         assert_eq!(first_layers(FILE, 1), "G28\nM83\n;LAYER_CHANGE\nG1 X1 E1.5 ; E9\n");
         assert_eq!(first_layers(FILE, 9), FILE);
+    }
+
+    #[test]
+    fn each_object_is_cut_to_its_first_layers_and_its_last() {
+        let layer = |z: f64| format!(";Z:{z}\nG1 Z{z}\n;LAYER_CHANGE\n");
+        let file = |heights: &[f64]| {
+            let layers: String = heights.iter().map(|&z| layer(z)).collect();
+            format!("G28\n;LAYER_CHANGE\n{}end", layers.trim_end_matches(";LAYER_CHANGE\n"))
+        };
+        let cut = first_layers_of_each_object(&file(&[0.2, 0.4, 0.6, 0.8, 0.2, 0.4, 0.6]), 1);
+        assert_eq!(cut, file(&[0.2, 0.8, 0.2, 0.6]));
     }
 
     #[test]

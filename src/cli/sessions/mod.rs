@@ -1,35 +1,50 @@
 //! `moonlapse sessions`.
 
+mod delete;
+mod export;
+mod import;
+mod show;
+
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
+use super::failure::Failure;
 use super::paths::DataPath;
 use crate::config::expand_home;
 use crate::config::{Layer, Settings, merge, read_moonraker_conf};
-use crate::session::{Outcome, SessionId, SessionSummary, Store, StoreError};
+use crate::session::{SessionSummary, Store, StoreError};
 
-/// List or delete the stored prints: their frames, misses, sizes and films.
+/// The stored prints: list, show, export, import and delete them.
 ///
 /// Every print is a session: a folder of frames that stays until it is deleted, whether a film was made from it or not.
-/// `moonlapse render` makes a film from any of them. The list can be shown while the agent runs.
+/// `moonlapse render` makes a film from any of them. All of this works while the agent runs.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   moonlapse sessions                   the newest first
   moonlapse sessions --json            everything that is known, for scripts
-  moonlapse sessions --delete 20261123-153042_benchy
-                                       frees the space of its frames; its films stay
-  moonlapse sessions --data-path /home/pi/printer_2_data")]
+  moonlapse sessions show latest       frames, misses with their reasons, films
+  moonlapse sessions export latest     the frames as a zip
+  moonlapse sessions import FILE.zip   such a zip, moonraker-timelapse's frames, or a folder of JPEGs
+  moonlapse sessions delete 20261123-153042_benchy
+                                       frees the space of its frames; its films stay")]
 pub(super) struct Sessions {
+    #[command(subcommand)]
+    action: Option<Action>,
     #[command(flatten)]
     store: StoreArgs,
     /// Print JSON instead of a table.
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
-    /// Delete this session, by its full name: its frames for ever, not the films made from them.
-    #[arg(long, value_name = "SESSION", conflicts_with = "json")]
-    delete: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Show(show::Show),
+    Export(export::Export),
+    Import(import::Import),
+    Delete(delete::Delete),
 }
 
 /// Where the frame store is.
@@ -38,7 +53,7 @@ pub(super) struct StoreArgs {
     #[command(flatten)]
     data: DataPath,
     /// The frame store, when it is neither `moonlapse` in the data folder nor at `session_path` of moonraker.conf.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", global = true)]
     store: Option<String>,
 }
 
@@ -68,46 +83,46 @@ impl StoreArgs {
 
 impl Sessions {
     pub(super) fn run(self) -> ExitCode {
-        let done = match &self.delete {
-            Some(name) => self.delete(name),
-            None => self.list(),
+        let Self { action, store, json } = self;
+        let done = match action {
+            None => list(&store, json),
+            Some(Action::Show(show)) => show.run(&store, json),
+            Some(Action::Export(export)) => export.run(&store),
+            Some(Action::Import(import)) => import.run(&store),
+            Some(Action::Delete(delete)) => delete.run(&store),
         };
-        match done {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(message) => {
-                eprintln!("{message}");
-                ExitCode::FAILURE
-            }
-        }
+        done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
     }
+}
 
-    fn delete(&self, name: &str) -> Result<(), String> {
-        let mut store = self.store.open(&self.store.settings()?)?;
-        let id = SessionId::parse(name).ok_or_else(|| StoreError::NoSession { id: name.to_owned() }.to_string())?;
-        let SessionSummary { session, frames, bytes, .. } = store.summary(&id).map_err(|error| error.to_string())?;
-        if session.outcome == Outcome::Printing {
-            return Err(format!("Session {id} is still printing: it can be deleted when the print has ended"));
-        }
-        store.delete(&id).map_err(|error| error.to_string())?;
-        eprintln!("{id} deleted: {frames} frames, {}", size(bytes));
-        Ok(())
-    }
+fn list(store: &StoreArgs, json: bool) -> Result<(), Failure> {
+    let sessions = store.open(&store.settings()?)?.list()?;
+    let text = if json {
+        to_json(&sessions)?
+    } else if sessions.is_empty() {
+        "No sessions yet: the next print makes one.".to_owned()
+    } else {
+        format!("{}{}", table(&sessions), total(&sessions))
+    };
+    print(&text)
+}
 
-    fn list(&self) -> Result<(), String> {
-        let sessions = self.store.open(&self.store.settings()?)?.list().map_err(|error| error.to_string())?;
-        let text = if self.json {
-            serde_json::to_string_pretty(&sessions).map_err(|error| error.to_string())?
-        } else if sessions.is_empty() {
-            "No sessions yet: the next print makes one.".to_owned()
-        } else {
-            table(&sessions)
-        };
-        match writeln!(io::stdout(), "{}", text.trim_end()) {
-            // `moonlapse sessions | head`
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
-            _ => Ok(()),
-        }
+fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
+    serde_json::to_string_pretty(value).map_err(|error| Failure::Message(error.to_string()))
+}
+
+/// To standard output, which may be closed early, as by `head`.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    match writeln!(io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
+}
+
+fn total(sessions: &[SessionSummary]) -> String {
+    let bytes = sessions.iter().map(|summary| summary.bytes).sum();
+    let plural = if sessions.len() == 1 { "" } else { "s" };
+    format!("{} session{plural}, {} of frames", sessions.len(), size(bytes))
 }
 
 /// Columns as wide as their widest value, numbers to the right.
@@ -168,7 +183,7 @@ pub(super) fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::Session;
+    use crate::session::{Outcome, Session, SessionId};
 
     #[test]
     fn the_table_lines_up() {

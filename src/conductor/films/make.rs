@@ -1,0 +1,380 @@
+//! One job from the queue: the film, the zip, or both of a session.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Zoned;
+use jiff::tz::TimeZone;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::plan::{self, reels};
+use super::webhook::{self, News};
+use super::worker::{Worker, later};
+use crate::conductor::filming::on_disk;
+use crate::conductor::{Event, events};
+use crate::config::Settings;
+use crate::render::{self, ArchiveRequest, Film, FilmRequest, FilmSettings, OnVerified, Print, RenderError, Segments};
+use crate::session::{Claim, FilmRecord, Job, Outcome as PrintOutcome, Session, StoreError};
+
+/// How often a job under way is looked for in the queue: another process may have cancelled it.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// How a job ended.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Done,
+    Cancelled,
+    /// For a reason that may pass; `counts` when it must not happen again and again.
+    Later {
+        problem: String,
+        counts: bool,
+    },
+    Failed {
+        problem: String,
+    },
+}
+
+impl Worker {
+    /// Does the job, unless it is cancelled: by `cancel`, or by its file's going.
+    pub(super) async fn make(&self, job: &Job, cancel: &CancellationToken) -> Outcome {
+        let settings: Settings = match serde_json::from_value(job.settings.clone()) {
+            Ok(settings) => settings,
+            Err(problem) => return Outcome::Failed { problem: format!("its settings cannot be read: {problem}") },
+        };
+        let gone = async {
+            let mut looks = tokio::time::interval(LOOK_EVERY);
+            loop {
+                looks.tick().await;
+                if !self.shared.queue.holds(job.id) {
+                    info!(job = job.id, "the job was taken out of the queue");
+                    cancel.cancel();
+                    break;
+                }
+            }
+            // The work ends by itself.
+            std::future::pending::<()>().await;
+        };
+        let work = async {
+            if job.film {
+                match self.film(job, &settings, cancel).await {
+                    Outcome::Done => {}
+                    other => return other,
+                }
+            }
+            if job.archive { self.archive(job, &settings, cancel).await } else { Outcome::Done }
+        };
+        tokio::select! {
+            outcome = work => outcome,
+            () = gone => Outcome::Cancelled,
+        }
+    }
+
+    async fn film(&self, job: &Job, settings: &Settings, cancel: &CancellationToken) -> Outcome {
+        let id = job.session.clone();
+        let found = on_disk(&self.store, move |store| {
+            Ok((store.session(&id)?, reels(store, &id)?, store.segments_dir(&id), store.summary(&id)?.films))
+        });
+        let (session, reels, segments, films) = match found.await {
+            Ok(found) => found,
+            Err(StoreError::NoSession { .. }) => {
+                warn!(session = %job.session, "no film: the session was deleted");
+                return Outcome::Done;
+            }
+            Err(problem) => return later(&problem),
+        };
+        if let Some((film, claim)) = self.finished_before(job, settings).await {
+            info!(session = %job.session, path = %film.display(), "the film was finished before the agent stopped");
+            if !films.iter().any(|known| known.file == film) {
+                let record = record_of(&film, &claim);
+                self.note(job, Some(0), record).await;
+            }
+            self.more_films(job, &session, &reels, settings, cancel).await;
+            return self.finish(job, &session, segments).await;
+        }
+        if reels.is_empty() {
+            info!(session = %job.session, "no film: there are no frames");
+            self.ui(events::render_skipped()).await;
+            return Outcome::Done;
+        }
+        let profile = match FilmSettings::from(settings).profiles() {
+            Ok((mut profiles, _)) => profiles.swap_remove(0),
+            Err(problem) => return self.failed(job, settings, &session, &problem).await,
+        };
+        let (_, main) = plan::films_of(&profile, &reels).swap_remove(0);
+        let frames = main.first().map_or(0, |reel| reel.frames.len());
+        info!(session = %job.session, frames, "film started");
+        self.ui(events::render_started(frames, settings)).await;
+        let made_at = self.now();
+        let shown = plan::Shown { profile, reels: main, suffix: String::new() };
+        let request = self.request(job, &session, shown, Some(segments.clone()), made_at.clone(), settings);
+        let progress = |progress| {
+            // Progress that the agent has no time for is not missed.
+            self.events.try_send(Event::Ui(events::render_running(progress))).ok();
+        };
+        match render::film(request, progress, cancel).await {
+            Ok(film) => {
+                info!(session = %job.session, path = %film.path.display(), frames = film.frames,
+                    duration_s = film.duration_s, bytes = film.bytes, skipped = film.skipped.len(), "film made");
+                self.note(job, Some(0), film.record(made_at.timestamp())).await;
+                self.ui(events::render_success(&film, &session.print_file)).await;
+                self.tell(settings, &session, News::made(&session, &film)).await;
+                self.more_films(job, &session, &reels, settings, cancel).await;
+                self.finish(job, &session, segments).await
+            }
+            Err(RenderError::Cancelled) => {
+                if !self.shutdown.is_cancelled() {
+                    info!(session = %job.session, "film cancelled; the frames are kept");
+                    self.ui(events::render_cancelled()).await;
+                }
+                Outcome::Cancelled
+            }
+            Err(problem) => self.failed(job, settings, &session, &problem).await,
+        }
+    }
+
+    /// The films beside the first one: of other profiles, and of other cameras. One that fails leaves the others; all can
+    /// be made again by `moonlapse render`.
+    async fn more_films(
+        &self,
+        job: &Job,
+        session: &Session,
+        reels: &[plan::Tracked],
+        settings: &Settings,
+        cancel: &CancellationToken,
+    ) {
+        let Ok((profiles, faults)) = FilmSettings::from(settings).profiles() else { return };
+        for fault in faults {
+            warn!(session = %job.session, error = %fault, "a film is left out");
+            self.events.send(Event::Say(format!("Timelapse: {fault}"))).await.ok();
+        }
+        let all = profiles.iter().filter(|profile| profile.automatic);
+        let films = all.flat_map(|profile| plan::films_of(profile, reels).into_iter().map(move |film| (profile, film)));
+        for (profile, (suffix, shown)) in films.skip(1) {
+            let made_at = self.now();
+            let made_of = if let [reel] = shown.as_slice() { Some(reel.number) } else { None };
+            info!(session = %job.session, profile = profile.name, suffix, "film started");
+            let shown = plan::Shown { profile: profile.clone(), reels: shown, suffix };
+            let request = self.request(job, session, shown, None, made_at.clone(), settings);
+            match render::film(request, |_| {}, cancel).await {
+                Ok(film) => {
+                    info!(session = %job.session, profile = film.profile, path = %film.path.display(),
+                        frames = film.frames, duration_s = film.duration_s, bytes = film.bytes, "film made");
+                    self.note(job, made_of, film.record(made_at.timestamp())).await;
+                    self.tell(settings, session, News::made(session, &film)).await;
+                }
+                Err(RenderError::Cancelled) => return,
+                Err(problem) => {
+                    error!(session = %job.session, profile = profile.name, error = %problem, "film failed");
+                    let name = &profile.name;
+                    self.events.send(Event::Say(format!("Timelapse: no film `{name}`: {problem}"))).await.ok();
+                }
+            }
+        }
+    }
+
+    fn request(
+        &self,
+        job: &Job,
+        session: &Session,
+        shown: plan::Shown,
+        segments: Option<PathBuf>,
+        made_at: Zoned,
+        settings: &Settings,
+    ) -> FilmRequest {
+        let (queue, id) = (self.shared.queue.clone(), job.id);
+        let claim = move |film: &Film| {
+            // Without the note a kill in the next moment makes the film twice, no worse.
+            let noted = claim_of(film).map(|claim| queue.claim(id, claim));
+            if let Err(problem) = noted.unwrap_or(Ok(())) {
+                warn!(error = %problem, "the finished film was not noted in the queue");
+            }
+        };
+        let plan::Shown { profile, reels, suffix } = shown;
+        // The queue knows the first film of a job.
+        let on_verified = if segments.is_some() { OnVerified::new(claim) } else { OnVerified::default() };
+        let segments = segments.filter(|_| reels.first().is_some_and(|main| main.number == 0)).map(|folder| Segments {
+            folder,
+            frames: reels.first().map(|main| main.frames.clone()).unwrap_or_default(),
+        });
+        FilmRequest {
+            reels,
+            segments,
+            print: Print::from(session),
+            hero: None,
+            output_dir: PathBuf::from(&settings.output_path),
+            suffix,
+            made_at,
+            profile,
+            tools: self.tools(settings),
+            on_verified,
+        }
+    }
+
+    /// The film that an earlier attempt finished, when only its end was not noted.
+    async fn finished_before(&self, job: &Job, settings: &Settings) -> Option<(PathBuf, Claim)> {
+        let (claim, folder) = (job.claim.clone()?, PathBuf::from(&settings.output_path));
+        let found = tokio::task::spawn_blocking(move || find_claimed(&folder, &claim).map(|film| (film, claim)));
+        found.await.ok().flatten()
+    }
+
+    async fn note(&self, job: &Job, reel: Option<u32>, record: FilmRecord) {
+        let id = job.session.clone();
+        if let Err(problem) = on_disk(&self.store, move |store| store.add_film_of(&id, reel, &record)).await {
+            warn!(error = %problem, "the film could not be noted in the journal");
+        }
+    }
+
+    /// The segments of a film that is there are no more of use.
+    async fn finish(&self, job: &Job, session: &Session, segments: PathBuf) -> Outcome {
+        if session.outcome != PrintOutcome::Printing {
+            let removed = tokio::task::spawn_blocking(move || fs::remove_dir_all(&segments)).await;
+            if let Ok(Err(problem)) = removed
+                && problem.kind() != std::io::ErrorKind::NotFound
+            {
+                warn!(session = %job.session, error = %problem, "the segments of the film were not removed");
+            }
+        }
+        Outcome::Done
+    }
+
+    async fn failed(&self, job: &Job, settings: &Settings, session: &Session, problem: &RenderError) -> Outcome {
+        let text = problem.to_string();
+        let outcome = match problem {
+            RenderError::DiskFull { .. }
+            | RenderError::FfmpegMissing { .. }
+            | RenderError::Start { .. }
+            | RenderError::NoMemory => Outcome::Later { problem: text, counts: false },
+            RenderError::Io { .. }
+            | RenderError::Permission { .. }
+            | RenderError::Killed { .. }
+            | RenderError::Stalled { .. } => Outcome::Later { problem: text, counts: true },
+            _ => Outcome::Failed { problem: text },
+        };
+        // Once, and not with every attempt.
+        if job.problem.as_deref() == Some(problem.to_string().as_str()) {
+            return outcome;
+        }
+        error!(session = %job.session, error = %problem, "film failed; the frames are kept");
+        self.ui(events::render_error(problem)).await;
+        self.events.send(Event::Say(format!("Timelapse: no film: {problem}"))).await.ok();
+        self.tell(settings, session, News::failed(session, &problem.to_string())).await;
+        outcome
+    }
+
+    async fn archive(&self, job: &Job, settings: &Settings, cancel: &CancellationToken) -> Outcome {
+        let id = job.session.clone();
+        let found =
+            on_disk(&self.store, move |store| Ok((store.session(&id)?, store.frames(&id)?, store.misses(&id)?)));
+        let (session, frames, misses) = match found.await {
+            Ok(found) => found,
+            Err(StoreError::NoSession { .. }) => return Outcome::Done,
+            Err(problem) => return later(&problem),
+        };
+        let request = ArchiveRequest {
+            session,
+            frames,
+            misses,
+            output_dir: PathBuf::from(&settings.output_path),
+            made_at: self.now(),
+            time_format_code: settings.time_format_code.clone(),
+        };
+        let cancel = cancel.clone();
+        match tokio::task::spawn_blocking(move || render::archive(&request, &cancel)).await {
+            Ok(Ok(archive)) => {
+                info!(session = %job.session, path = %archive.path.display(), frames = archive.frames, "frames archived");
+                Outcome::Done
+            }
+            Ok(Err(RenderError::Cancelled)) => Outcome::Cancelled,
+            Ok(Err(RenderError::NoFrames)) => Outcome::Done,
+            Ok(Err(problem)) => {
+                error!(session = %job.session, error = %problem, "the frames were not archived");
+                Outcome::Later { problem: problem.to_string(), counts: true }
+            }
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
+    }
+
+    /// Sends the news, in a task of its own: the next film does not wait for somebody's server.
+    async fn tell(&self, settings: &Settings, session: &Session, news: News) {
+        if !settings.webhook_url.is_empty() {
+            let (url, session) = (settings.webhook_url.clone(), session.id.clone());
+            let shutdown = self.shutdown.clone();
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = shutdown.cancelled() => {}
+                    sent = webhook::send(&url, &news) => if let Err(problem) = sent {
+                        warn!(%session, error = %problem, "webhook_url was not told of the film");
+                    },
+                }
+            });
+        }
+    }
+
+    fn now(&self) -> Zoned {
+        self.clock.wall().to_zoned(TimeZone::system())
+    }
+
+    async fn ui(&self, event: serde_json::Value) {
+        self.events.send(Event::Ui(event)).await.ok();
+    }
+}
+
+/// What tells a finished film from any other file, whatever name it gets: a rename keeps the file's number.
+fn claim_of(film: &Film) -> Option<Claim> {
+    let file = film.path.metadata().ok()?;
+    let (device, inode) = (file.dev(), file.ino());
+    Some(Claim { device, inode, bytes: film.bytes, frames: film.frames, duration_s: film.duration_s })
+}
+
+fn record_of(film: &Path, claim: &Claim) -> FilmRecord {
+    let modified = film.metadata().and_then(|file| file.modified()).ok();
+    let made_at = modified.and_then(|time| jiff::Timestamp::try_from(time).ok()).unwrap_or_default();
+    let Claim { bytes, frames, duration_s, .. } = *claim;
+    FilmRecord { file: film.to_owned(), made_at, frames, duration_s, bytes }
+}
+
+fn find_claimed(folder: &Path, claim: &Claim) -> Option<PathBuf> {
+    let is_it = |entry: &fs::DirEntry| {
+        let file = entry.metadata().ok()?;
+        let same = file.is_file() && (file.dev(), file.ino(), file.len()) == (claim.device, claim.inode, claim.bytes);
+        // Under its temporary name it never appeared.
+        Some(same && !entry.file_name().to_string_lossy().starts_with('.'))
+    };
+    fs::read_dir(folder).ok()?.flatten().find(|entry| is_it(entry).unwrap_or(false)).map(|entry| entry.path())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finished_film_is_known_by_its_file_and_not_by_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let scratch = dir.path().join(".moonlapse-1-1.film");
+        fs::write(&scratch, "film").unwrap();
+        let film = Film {
+            path: scratch.clone(),
+            profile: "default".to_owned(),
+            preview: None,
+            frames: 3,
+            repeated: 0,
+            skipped: vec![],
+            warnings: vec![],
+            fps: 30.0,
+            duration_s: 0.1,
+            bytes: 4,
+        };
+        let claim = claim_of(&film).unwrap();
+        assert_eq!(find_claimed(dir.path(), &claim), None, "it has not appeared yet");
+        let named = dir.path().join("timelapse_2.mp4");
+        fs::write(dir.path().join("timelapse.mp4"), "film").unwrap();
+        fs::rename(&scratch, &named).unwrap();
+        assert_eq!(find_claimed(dir.path(), &claim), Some(named.clone()));
+        assert_eq!(record_of(&named, &claim).frames, 3);
+        fs::write(&named, "changed").unwrap();
+        assert_eq!(find_claimed(dir.path(), &claim), None);
+    }
+}
