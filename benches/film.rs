@@ -88,7 +88,7 @@ async fn run(
     let watch = Watch::start();
     let mut store = Store::open(work.join("store")).map_err(io::Error::other)?;
     let session = store.start(NewSession::default()).map_err(io::Error::other)?.id;
-    let segments = store.segments_dir(&session);
+    let segments = store.segments_dir(&session).join("0-default");
     let store = Arc::new(Mutex::new(store));
     let (events_in, mut events) = mpsc::channel(256);
     let shutdown = CancellationToken::new();
@@ -157,7 +157,7 @@ fn pictures(folder: &Path) -> io::Result<Vec<Vec<u8>>> {
     if !path(PICTURES).exists() {
         fs::create_dir_all(folder)?;
         let made = Command::new("ffmpeg")
-            .args(["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=s=1920x1080:r=30,noise=alls=9:allf=t"])
+            .args(["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=s=1920x1080:r=30,noise=alls=7:allf=t"])
             .args(["-frames:v", &PICTURES.to_string(), "-pix_fmt", "yuvj422p", "-q:v", "5"])
             .arg(folder.join("%06d.jpg"))
             .status()?;

@@ -63,6 +63,13 @@ async fn the_head_stays_where_it_is_when_the_printer_is_not_homed_or_cannot_rise
     let before = studio.rig.position();
     let said = calibrate(&studio, "TIMELAPSE_CALIBRATE").await;
     assert!(said.contains("calibration failed: the printer is not homed"), "{said}");
+    // The command asks the same agent, and says the same.
+    let mut command = tokio::process::Command::new(AGENT);
+    let command = command.arg("calibrate").arg("--data-path").arg(studio.rig.data()).output();
+    let done = tokio::time::timeout(LIMIT, command).await.unwrap().unwrap();
+    let printed = String::from_utf8_lossy(&done.stdout);
+    assert!(printed.contains("calibration failed: the printer is not homed"), "{done:?}");
+    assert!(!done.status.success());
     studio.rig.gcode("G28").await.unwrap();
     let homed = studio.rig.position();
     let said = calibrate(&studio, "TIMELAPSE_CALIBRATE Z=400").await;

@@ -5,40 +5,41 @@
 
 use std::path::Path;
 
+use futures_util::future::join_all;
 use moonlapse_rig::faults::job::Job;
 use moonlapse_rig::faults::outcome::printer;
 use moonlapse_rig::faults::stage::Stage;
-use moonlapse_rig::faults::{Fault, Phase, Way, run_row};
+use moonlapse_rig::faults::{Fault, Phase, Row, Way, run_row, table};
 use moonlapse_rig::host::gcode::{first_layers, first_layers_of_each_object};
 use moonlapse_rig::host::repository;
 
 const AGENT: &str = env!("CARGO_BIN_EXE_moonlapse");
 
-/// Two faults side by side, each at all moments of a live frame.
-async fn survives(a: Fault, b: Fault) {
-    let row = |fault| run_row(Path::new(AGENT), Way::Live, fault, &Phase::ALL);
-    let (a, b) = tokio::join!(row(a), row(b));
-    assert!(a.is_ok() && b.is_ok(), "\n{a}{b}");
+/// Faults side by side, each at all moments of a live frame.
+async fn survives(faults: &[Fault]) {
+    let row = |&fault| run_row(Path::new(AGENT), Way::Live, fault, &Phase::ALL);
+    let rows = join_all(faults.iter().map(row)).await;
+    assert!(rows.iter().all(Row::is_ok), "\n{}", table(&rows));
 }
 
 #[tokio::test]
 async fn a_pause_is_ended_by_the_user_alone_and_the_print_goes_on_where_it_was() {
-    survives(Fault::Pause, Fault::FilamentChange).await;
+    survives(&[Fault::Pause, Fault::FilamentChange]).await;
 }
 
 #[tokio::test]
 async fn after_the_end_of_a_print_nothing_moves_and_the_next_one_is_filmed() {
-    survives(Fault::Cancel, Fault::KlipperRestart).await;
+    survives(&[Fault::Cancel, Fault::EmergencyStop, Fault::KlipperRestart]).await;
 }
 
 #[tokio::test]
 async fn programs_that_go_away_and_come_back_cost_frames_and_nothing_else() {
-    survives(Fault::MoonrakerRestart, Fault::AgentKill).await;
+    survives(&[Fault::MoonrakerRestart, Fault::AgentKill]).await;
 }
 
 #[tokio::test]
 async fn without_a_camera_or_an_object_the_print_goes_on() {
-    survives(Fault::CameraLoss, Fault::ExcludeObject).await;
+    survives(&[Fault::CameraLoss, Fault::ExcludeObject]).await;
 }
 
 /// Prints a sliced file with and without timelapse.

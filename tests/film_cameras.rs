@@ -8,20 +8,20 @@ use moonlapse::session::Store;
 use moonlapse_rig::camera::{Camera, CameraConfig, Fault, FrameTruth, Look};
 use moonlapse_rig::host::gcode::first_layers;
 use moonlapse_rig::host::repository;
-use moonlapse_rig::studio::{PARK, Studio, StudioOptions};
+use moonlapse_rig::studio::{PARK, Studio, StudioOptions, wait_for_text};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_moonlapse");
 const LIMIT: Duration = Duration::from_secs(180);
 
 /// The rig's camera and one more, which is slower.
-async fn studio_with_second_camera() -> (Studio, Camera) {
+async fn studio_with_second_camera(more: &str) -> (Studio, Camera) {
     let look = Look { width: 320, height: 192, ..Look::default() };
     // Its address has to stand in the configuration of a printer that it needs to film.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut options = StudioOptions::new(AGENT);
     options.camera.look = look;
     options.timelapse = format!(
-        "camera: rig\ncameras: all\ncamera_gone_after: 2\ncamera_options:\n  second: rotation=180\n\n[webcam second]\n\
+        "camera: rig\ncameras: all\ncamera_gone_after: 2\ncamera_options:\n  second: rotation=180\n{more}\n[webcam second]\n\
          service: mjpegstreamer\nstream_url: http://127.0.0.1:{port}/?action=stream\n\
          snapshot_url: http://127.0.0.1:{port}/?action=snapshot\n"
     );
@@ -40,10 +40,15 @@ async fn print(studio: &Studio, layers: usize) {
 
 #[tokio::test]
 async fn every_camera_has_a_reel_of_parked_frames_of_the_same_moments() {
-    let (studio, _second) = studio_with_second_camera().await;
+    let folder = tempfile::tempdir().unwrap();
+    let said = folder.path().join("said");
+    let hook = format!("hook_after_film: echo \"$MOONLAPSE_FRAMES\" {{film}} > {}\n", said.display());
+    let (studio, _second) = studio_with_second_camera(&hook).await;
     print(&studio, 5).await;
     assert_eq!(studio.rig.wait_print_end(LIMIT).await.unwrap(), "complete");
-    studio.wait_for_film(0, LIMIT).await.unwrap();
+    let film = studio.wait_for_film(0, LIMIT).await.unwrap();
+    // With the last frame shown again five times.
+    wait_for_text(&said, 0, &format!("10 {}", film.display())).await.unwrap();
     let store = Store::attach(studio.rig.data().join("moonlapse")).unwrap();
     let session = store.find("latest").unwrap();
     let reels = store.reels(&session.id).unwrap();
@@ -62,7 +67,7 @@ async fn every_camera_has_a_reel_of_parked_frames_of_the_same_moments() {
 
 #[tokio::test]
 async fn a_camera_that_is_gone_costs_the_other_one_nothing_and_is_told_of_once() {
-    let (studio, second) = studio_with_second_camera().await;
+    let (studio, second) = studio_with_second_camera("").await;
     second.set_fault(Fault::Off);
     let since = studio.rig.record();
     print(&studio, 6).await;

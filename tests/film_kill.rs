@@ -61,6 +61,8 @@ async fn child_that_films_until_killed() {
         (None, None) => store.start(NewSession { print_file: "a.gcode".into(), ..NewSession::default() }).unwrap(),
     };
     let store = Arc::new(Mutex::new(store));
+    let queue = moonlapse::session::Queue::of(&folder.join("store"));
+    let attempts_before = queue.list().unwrap().first().map_or(0, |job| job.attempts);
     let (events_in, mut events) = tokio::sync::mpsc::channel(256);
     let films = Films::start(Arc::clone(&store), events_in, Clock::real(), CancellationToken::new());
     films.configure(&settings);
@@ -73,12 +75,12 @@ async fn child_that_films_until_killed() {
         films.make(job).unwrap();
     }
     loop {
-        let queued = moonlapse::session::Queue::of(&folder.join("store")).list().unwrap();
+        let queued = queue.list().unwrap();
         let made = !store.lock().unwrap().summary(&session.id).unwrap().films.is_empty();
         if made && queued.is_empty() {
             return say("film");
         }
-        if let Some(job) = queued.iter().find(|job| job.failed || job.problem.is_some()) {
+        if let Some(job) = queued.iter().find(|job| job.problem.is_some() && job.attempts > attempts_before) {
             // Nobody waits ten minutes here; a restart of the agent tries again at once.
             return say(&format!("problem {}", job.problem.clone().unwrap_or_default()));
         }
@@ -203,11 +205,11 @@ impl Round {
 
     fn check(&self) {
         let films = self.dir.path().join("films");
-        let mut names: Vec<_> = fs::read_dir(&films).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        // The notes beside the film.
-        names.retain(|name| !name.to_string_lossy().ends_with(".mp4.json"));
+        let mut names: Vec<_> = fs::read_dir(&films).unwrap().map(|entry| entry.unwrap().path()).collect();
+        // Beside it stand its notes, unless the kill came in between.
+        names.retain(|path| path.extension().is_none_or(|ending| ending != "json"));
         assert_eq!(names.len(), 1, "{names:?}");
-        let shown = barcode::read(&films.join(&names[0])).unwrap();
+        let shown = barcode::read(&names[0]).unwrap();
         assert!(shown.windows(2).all(|pair| pair[0] < pair[1]), "in order and none twice: {shown:?}");
         let missing: Vec<_> = self.acknowledged.iter().filter(|number| !shown.contains(number)).collect();
         assert!(missing.is_empty(), "not in the film: {missing:?}");

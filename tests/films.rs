@@ -67,11 +67,11 @@ impl Bench {
         Job { session: session.clone(), film: true, archive: false, asked: false, settings }
     }
 
-    /// Whatever is there, but for the notes beside films.
     fn films(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.dir.path().join("films")).into_iter().flatten().flatten();
-        let names = entries.filter(|entry| !entry.file_name().to_string_lossy().ends_with(".mp4.json"));
-        names.map(|entry| entry.path()).collect()
+        let films = entries.map(|entry| entry.path());
+        // Beside each stand its notes.
+        films.filter(|path| path.extension().is_none_or(|ending| ending != "json")).collect()
     }
 
     /// A program that stands in for ffmpeg.
@@ -132,7 +132,7 @@ async fn until(what: &str, is: impl Fn() -> bool) {
 }
 
 fn segments(store: &Path, session: &Session) -> usize {
-    let folder = store.join(session.id.as_str()).join("segments");
+    let folder = store.join(session.id.as_str()).join("segments/0-default");
     let names = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
     names.filter(|name| !name.to_string_lossy().starts_with('.')).count()
 }
@@ -242,6 +242,7 @@ async fn a_film_that_was_finished_and_not_noted_is_not_made_twice() {
     let job = bench.queue().add(new).unwrap();
     bench.queue().begin(job.id).unwrap();
     let claim = moonlapse::session::Claim {
+        film: "0-default".into(),
         device: known.dev(),
         inode: known.ino(),
         bytes: known.len(),

@@ -232,3 +232,19 @@ async fn calls_of_the_file_are_passed_over_when_the_agent_chooses_the_moments() 
     let said: Vec<_> = rig.console(&since).into_iter().filter(|line| line.contains("chooses the moments")).collect();
     assert_eq!(said.len(), 1, "{said:?}");
 }
+
+#[tokio::test]
+async fn a_camera_macro_is_run_while_the_head_stands_parked_and_one_that_is_not_there_is_passed_over() {
+    let shutter =
+        "[gcode_macro SHUTTER]\ngcode:\n  {action_respond_info(\"shutter at %d\" % printer.gcode_move.position.x)}";
+    let rig = rig().printer_section(shutter).start().await.unwrap();
+    rig.gcode(READY_TO_PRINT).await.unwrap();
+    let since = rig.record();
+    rig.gcode(&format!("{SETUP} TRIGGER=SHUTTER")).await.unwrap();
+    rig.gcode("TIMELAPSE_TAKE_FRAME\nM400").await.unwrap();
+    rig.gcode(&format!("{SETUP} TRIGGER=NOBODY\nG1 E3 F300\nTIMELAPSE_TAKE_FRAME\nM400")).await.unwrap();
+    caught_up(&rig).await;
+    let told: Vec<String> = rig.console(&since).into_iter().filter(|line| line.contains("shutter")).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("shutter at 10"), "not at the park position: {told:?}");
+}

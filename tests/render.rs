@@ -57,7 +57,6 @@ impl Bench {
     fn request(&self, frames: &[PathBuf], settings: FilmSettings) -> FilmRequest {
         FilmRequest {
             reels: vec![reel(frames)],
-            segments: None,
             print: Print { file: "parts/benchy v2.gcode".into(), ..Print::default() },
             hero: None,
             output_dir: self.films(),
@@ -65,6 +64,7 @@ impl Bench {
             made_at: made_at(),
             profile: Profile::of_settings(&settings).unwrap(),
             tools: Tools::default(),
+            segments: None,
             on_verified: OnVerified::default(),
         }
     }

@@ -66,7 +66,6 @@ impl Bench {
         let base = Profile::of_settings(&FilmSettings { duplicatelastframe: 0, ..FilmSettings::default() }).unwrap();
         FilmRequest {
             reels: self.reels.clone(),
-            segments: None,
             print: Print {
                 file: "parts/benchy.gcode".into(),
                 job_id: Some("00002A".into()),
@@ -81,6 +80,7 @@ impl Bench {
             made_at: date(2026, 11, 23).at(15, 30, 42, 0).to_zoned(TimeZone::UTC).unwrap(),
             profile: Profile::from_words("test", words, &base).unwrap(),
             tools: Tools::default(),
+            segments: None,
             on_verified: OnVerified::default(),
         }
     }

@@ -9,8 +9,8 @@ use std::time::SystemTime;
 
 use jiff::Zoned;
 use moonlapse::render::{
-    Film, FilmRequest, FilmSettings, NextSegment, OnVerified, Profile, Reel, RenderError, SegmentRequest, Segments,
-    Tools, film, next_segment,
+    Film, FilmRequest, FilmSettings, NextSegment, OnVerified, Print as PrintFacts, Profile, Reel, RenderError,
+    SegmentRequest, Segments, Tools, film, next_segment,
 };
 use moonlapse::session::{Frame, FrameMeta, NewSession, Store, View};
 use moonlapse_rig::barcode;
@@ -51,8 +51,8 @@ impl Print {
 
     async fn next(&self, frames: usize, settings: &FilmSettings) -> Result<NextSegment, RenderError> {
         let segments = self.segments(&self.frames[..frames]);
-        let request =
-            SegmentRequest { segments, settings: settings.clone(), view: View::default(), tools: Tools::default() };
+        let profile = Profile::of_settings(settings)?;
+        let request = SegmentRequest { segments, reel: 0, view: View::default(), profile, tools: Tools::default() };
         next_segment(request, &CancellationToken::new()).await
     }
 
@@ -63,7 +63,7 @@ impl Print {
             match self.next(frames, settings).await.unwrap() {
                 NextSegment::Made { .. } => made += 1,
                 NextSegment::UpToDate => return made,
-                NextSegment::Unsuitable => panic!("unsuitable"),
+                NextSegment::Unsuitable(reason) => panic!("{reason}"),
             }
         }
     }
@@ -71,14 +71,14 @@ impl Print {
     async fn film(&self, frames: &[Frame], settings: &FilmSettings) -> Film {
         let request = FilmRequest {
             reels: vec![Reel { frames: frames.to_vec(), ..Reel::default() }],
-            segments: Some(self.segments(frames)),
-            print: moonlapse::render::Print { file: "a.gcode".into(), ..moonlapse::render::Print::default() },
+            print: PrintFacts { file: "a.gcode".into(), ..PrintFacts::default() },
             hero: None,
             output_dir: self.dir.path().join("films"),
             suffix: String::new(),
             made_at: Zoned::now(),
             profile: Profile::of_settings(settings).unwrap(),
             tools: Tools::default(),
+            segments: Some(self.folder()),
             on_verified: OnVerified::default(),
         };
         film(request, |_| {}, &CancellationToken::new()).await.unwrap()
@@ -87,7 +87,8 @@ impl Print {
     fn films(&self) -> Vec<String> {
         let entries = fs::read_dir(self.dir.path().join("films")).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        names.filter(|name| !name.ends_with(".mp4.json")).collect()
+        // Beside each stand its notes.
+        names.filter(|name| !name.ends_with(".json")).collect()
     }
 }
 
@@ -200,7 +201,7 @@ async fn what_a_kill_left_is_thrown_away() {
 async fn films_that_need_all_frames_at_once_have_no_segments() {
     let print = Print::of(20);
     let blended = FilmSettings { extraoutputparams: "-vf tmix".into(), ..plain(30.0) };
-    assert_eq!(print.next(20, &blended).await.unwrap(), NextSegment::Unsuitable);
+    assert!(matches!(print.next(20, &blended).await.unwrap(), NextSegment::Unsuitable(_)));
     assert_eq!(print.made().len(), 0);
 }
 

@@ -74,4 +74,4 @@ class Store:
 
     def _take(self, record: Any) -> bool:
         self._record = dict(self._inherit(record)) if isinstance(record, dict) else {}
-        return self._settings.load_saved(record)
+        return self._settings.load_saved(self._record)

@@ -13,6 +13,7 @@ pub(super) struct CameraOptions {
     flip_x: Option<bool>,
     flip_y: Option<bool>,
     crop: Option<Crop>,
+    stills: bool,
 }
 
 /// The options of each webcam, by the name or uid that the line names, and a sentence for each word that is not understood.
@@ -29,7 +30,7 @@ pub(super) fn parse(setting: &str) -> (Vec<(String, CameraOptions)>, Vec<String>
             if options.take(word).is_none() {
                 faults.push(format!(
                     "camera_options: `{word}` is not understood; allowed are delay=SECONDS (0 to 10), rotation=DEGREES (0 to \
-                     359), flip_x, flip_y, crop=LEFT,TOP,WIDTH,HEIGHT (percent, inside the picture)"
+                     359), flip_x, flip_y, crop=LEFT,TOP,WIDTH,HEIGHT (percent, inside the picture), stills"
                 ));
             }
         }
@@ -47,6 +48,7 @@ impl CameraOptions {
             "flip_x" => self.flip_x = Some(yes(value)?),
             "flip_y" => self.flip_y = Some(yes(value)?),
             "crop" => self.crop = Some(crop(value)?),
+            "stills" => self.stills = yes(value)?,
             _ => return None,
         }
         Some(())
@@ -56,6 +58,12 @@ impl CameraOptions {
     #[must_use]
     pub(super) fn has_delay(&self) -> bool {
         self.delay.is_some()
+    }
+
+    /// Whether its snapshots are wanted although it has a stream.
+    #[must_use]
+    pub(super) fn stills(&self) -> bool {
+        self.stills
     }
 
     /// The view and the latency of a webcam whose own are given.
@@ -96,7 +104,7 @@ mod tests {
     #[test]
     fn each_line_changes_what_it_names_and_leaves_the_rest() {
         let (cameras, faults) =
-            parse("\nfront: rotation=180 crop=10,0,80,100\nmy: top cam: delay=0.35 flip_x=no flip_y\n");
+            parse("\nfront: rotation=180 crop=10,0,80,100\nmy: top cam: delay=0.35 flip_x=no flip_y stills\n");
         assert_eq!(faults, [""; 0]);
         let webcam = View { rotation: 90, flip_x: true, ..View::default() };
         let (view, latency) = cameras[0].1.over(webcam, Duration::from_millis(50));
@@ -104,6 +112,7 @@ mod tests {
         assert_eq!(view, View { rotation: 180, flip_x: true, flip_y: false, crop: Some(crop) });
         assert_eq!(latency, Duration::from_millis(50));
         assert_eq!(cameras[1].0, "my: top cam");
+        assert_eq!([cameras[0].1.stills(), cameras[1].1.stills()], [false, true]);
         let (view, latency) = cameras[1].1.over(webcam, Duration::from_millis(50));
         assert_eq!(view, View { rotation: 90, flip_x: false, flip_y: true, crop: None });
         assert_eq!(latency, Duration::from_millis(350));

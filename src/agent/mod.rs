@@ -7,6 +7,7 @@ mod annotator;
 mod calibrate;
 mod camera_options;
 mod connector;
+mod introductions;
 mod motion;
 mod webcams;
 
@@ -22,6 +23,7 @@ use url::Url;
 
 use self::calibrate::Calibration;
 use self::connector::{Attached, remote};
+use self::introductions::Introductions;
 use self::motion::Motion;
 use crate::clock::{Clock, MonoTime};
 use crate::conductor::films::Films;
@@ -82,6 +84,7 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
         }
         Endpoint::Unix(_) => Downloads { folder: store_folder, ..Downloads::default() },
     };
+    let introductions = Introductions::new(events_in.clone(), clock);
     let workshop = Workshop { store, films, events: events_in, downloads, clock };
     let mut agent = Agent {
         conductor: Conductor::new(workshop, settings),
@@ -89,6 +92,7 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
         connection: None,
         webcams: Vec::new(),
         snapshot_fixed: false,
+        introductions,
         motion: Motion::default(),
         klippy_socket: None,
         calibration: None,
@@ -197,6 +201,7 @@ struct Agent {
     webcams: Vec<Json>,
     /// `snapshoturl` is set in moonraker.conf and overrides the list of webcams.
     snapshot_fixed: bool,
+    introductions: Introductions,
     /// Klipper's own word on where the head goes, while somebody wants it.
     motion: Motion,
     /// Klipper's socket as Moonraker knows it.
@@ -395,6 +400,7 @@ impl Agent {
         let host = Url::parse(host.as_deref().unwrap_or("http://127.0.0.1"));
         let Ok(host) = host else { return };
         let chosen = webcams::choose(&self.webcams, self.conductor.settings(), self.snapshot_fixed, &host);
+        self.introductions.look(&chosen);
         self.conductor.set_cameras(chosen);
     }
 

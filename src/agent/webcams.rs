@@ -7,7 +7,7 @@ use tracing::warn;
 use url::Url;
 
 use super::camera_options::{self, CameraOptions};
-use crate::camera::{CameraSpec, Source, mjpeg_beside, resolve};
+use crate::camera::{CameraSpec, Script, Source, mjpeg_beside, resolve};
 use crate::conductor::filming::Viewpoint;
 use crate::config::Settings;
 use crate::session::View;
@@ -58,6 +58,9 @@ impl<'a> Chooser<'a> {
     }
 
     fn main(&self, snapshot_fixed: bool) -> Option<Viewpoint> {
+        if let Some(script) = self.script() {
+            return Some(self.without_webcam("program", Source::Script(script)));
+        }
         if snapshot_fixed {
             return self.by_address();
         }
@@ -68,8 +71,30 @@ impl<'a> Chooser<'a> {
         }
         match webcam.or_else(|| self.webcams.first().copied()) {
             Some(webcam) => Some(self.viewpoint(webcam)),
+            None if !self.settings.camera_macro.is_empty() => {
+                Some(self.without_webcam("macro", Source::Gcode(self.settings.camera_macro.clone())))
+            }
             None => self.by_address(),
         }
+    }
+
+    /// The program of `camera_command`.
+    fn script(&self) -> Option<Script> {
+        let settings = self.settings;
+        if settings.camera_command.trim().is_empty() {
+            return None;
+        }
+        let Some(script) = Script::parse(&settings.camera_command) else {
+            warn!(camera_command = settings.camera_command, "camera_command has a quote that is not closed");
+            return None;
+        };
+        let timeout = Duration::from_secs(settings.camera_command_timeout.into());
+        Some(Script { timeout, shutter: settings.camera_shutter_word.clone(), ..script })
+    }
+
+    fn without_webcam(&self, name: &str, source: Source) -> Viewpoint {
+        let spec = CameraSpec { source, ..CameraSpec::web(name, None, None) };
+        Viewpoint { spec, uid: None, view: View::default(), leads: false, delay_is_set: false }
     }
 
     fn more(&self) -> Vec<Viewpoint> {
@@ -107,7 +132,10 @@ impl<'a> Chooser<'a> {
         let own = self.options.iter().find(|(name, _)| is_called(webcam, name));
         let (view, latency) = own.map_or((view, self.latency), |(_, options)| options.over(view, self.latency));
         let stream = self.resolved(text(webcam, "stream_url")).map(|url| mjpeg_beside(text(webcam, "service"), &url));
-        let spec = CameraSpec::web(text(webcam, "name"), stream, self.resolved(text(webcam, "snapshot_url")));
+        let mut spec = CameraSpec::web(text(webcam, "name"), stream, self.resolved(text(webcam, "snapshot_url")));
+        if let Source::Web(web) = &mut spec.source {
+            web.stills = own.is_some_and(|(_, options)| options.stills()) && web.snapshot.is_some();
+        }
         Viewpoint {
             spec: self.tuned(spec, latency),
             uid: Some(text(webcam, "uid").to_owned()).filter(|uid| !uid.is_empty()),
@@ -198,6 +226,22 @@ mod tests {
         let [set] = chosen(&[webcam], &settings("7: rotation=0 delay=0.2")).try_into().unwrap();
         assert_eq!(set.view, View { flip_y: true, ..View::default() });
         assert_eq!(set.spec.latency, Duration::from_millis(200));
+    }
+
+    #[test]
+    fn a_program_takes_the_place_of_the_main_webcam_and_a_macro_that_of_none() {
+        let program = Settings { camera_command: "shoot --to '{file}'".into(), ..Settings::default() };
+        let [main] = chosen(&three(), &program).try_into().unwrap();
+        let Source::Script(script) = main.spec.source else { panic!("{main:?}") };
+        assert_eq!(
+            (script.command, script.timeout),
+            (vec!["shoot".into(), "--to".into(), "{file}".into()], Duration::from_secs(30))
+        );
+        let broken = Settings { camera_command: "shoot '".into(), ..Settings::default() };
+        assert_eq!(chosen(&three(), &broken)[0].spec.name, "front");
+        let triggered = Settings { camera_macro: "SHUTTER".into(), ..Settings::default() };
+        assert_eq!(chosen(&[], &triggered)[0].spec.gcode(), Some("SHUTTER"));
+        assert_eq!(chosen(&three(), &triggered)[0].spec.name, "front");
     }
 
     #[test]

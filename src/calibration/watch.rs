@@ -15,6 +15,8 @@ use crate::clock::{Clock, MonoTime};
 
 /// Frames that may wait to be decoded; on a slow host the rest is passed over, which costs precision and nothing else.
 const QUEUE: usize = 4;
+/// From one request for a snapshot to the next; servers have no more than this to give.
+const PACE: Duration = Duration::from_millis(15);
 /// Frames that are kept: some 20 kB each.
 const MOST_LOOKS: usize = 2_400;
 /// More than this part of the picture must change to count as a movement.
@@ -69,9 +71,13 @@ async fn read(camera: &Camera, clock: Clock, frames: mpsc::Sender<Seen>) -> Opti
         match camera.next_after(after).await {
             Ok(seen) => {
                 after = seen.frame.received;
+                let next = seen.asked.map(|asked| asked + PACE);
                 (trouble, attempts) = (None, 0);
                 if let Err(mpsc::error::TrySendError::Closed(_)) = frames.try_send(seen) {
                     break;
+                }
+                if let Some(next) = next {
+                    clock.sleep_until(next).await;
                 }
             }
             Err(miss) => {

@@ -7,24 +7,26 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::render::Progress;
 
 /// A valid template; a test looks.
-const BAR: &str = "[{bar:40}] {percent:>3} %  {pos}/{len} {msg}, {eta} left";
+const BAR: &str = "{prefix}[{bar:40}] {percent:>3} %  {pos}/{len} frames, {eta} left";
 
 /// Shows how far something is.
 pub(super) struct Meter {
     bar: Option<ProgressBar>,
-    unit: &'static str,
+    /// What is being made, where there are several.
+    label: String,
     shown: Option<u8>,
 }
 
 impl Meter {
-    /// `unit` is what is counted.
-    pub(super) fn new(unit: &'static str) -> Self {
+    /// `label` says what is being made, where there are several.
+    pub(super) fn new(label: Option<String>) -> Self {
+        let label = label.map(|label| format!("{label}: ")).unwrap_or_default();
         let bar = io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
-            bar.with_style(style.progress_chars("##-")).with_message(unit)
+            bar.with_style(style.progress_chars("##-")).with_prefix(label.clone())
         });
-        Self { bar, unit, shown: None }
+        Self { bar, label, shown: None }
     }
 
     pub(super) fn show(&mut self, progress: Progress) {
@@ -37,7 +39,7 @@ impl Meter {
         let step = progress.percent() / 10 * 10;
         if self.shown.replace(step) != Some(step) {
             // A closed standard error must not end the work.
-            let _shown = writeln!(io::stderr(), "{step} % ({frame} of {frames} {})", self.unit);
+            let _shown = writeln!(io::stderr(), "{}{step} % ({frame} of {frames} frames)", self.label);
         }
     }
 

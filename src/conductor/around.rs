@@ -93,7 +93,9 @@ impl Around {
         }
         if light.is_some() {
             let steady = self.desk.clock.monotonic() + self.settle;
-            due.standstill.span.from = due.standstill.span.from.max(steady).min(due.standstill.span.until);
+            // A light that comes too late makes a miss; an empty span would mean a head that passes by.
+            let latest = due.standstill.span.until.offset(-0.001);
+            due.standstill.span.from = due.standstill.span.from.max(steady).min(latest);
         }
         let facts = self.facts.clone().with("shot", shot).with_some("layer", due.meta.layer).with("track", due.track);
         let (over, ended) = oneshot::channel();

@@ -1,6 +1,6 @@
 //! One print's frames: each moment is handed to every camera's [`Lane`], which takes and stores its own frame of it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use super::lane::{Lane, Moment};
 use super::{Event, Workshop};
 use crate::calibration;
 use crate::camera::{Camera, CameraSpec};
-use crate::clock::Clock;
+use crate::clock::{Clock, MonoTime};
 use crate::config::{Mode, Settings};
 use crate::hooks::{Facts, Hooks};
 use crate::session::{FrameMeta, HYPERLAPSE, LAYERS, Miss, NewReel, Outcome, SessionId, Store, StoreError, View};
@@ -94,11 +94,15 @@ enum Command {
     Finish { outcome: Outcome, film_asked: bool },
 }
 
+/// When the machine was stopped, if it was.
+pub(super) type Halt = Arc<OnceLock<MonoTime>>;
+
 /// The handle on a print that is being filmed.
 #[derive(Debug)]
 pub struct Filming {
     commands: mpsc::Sender<Command>,
     task: JoinHandle<()>,
+    halted: Halt,
 }
 
 impl Filming {
@@ -108,7 +112,8 @@ impl Filming {
         let (commands, queue) = mpsc::channel(QUEUE);
         let Workshop { store, events, clock, .. } = workshop.clone();
         let hooks = Arc::new(Hooks::of(&shoot.settings));
-        let worker = Worker { desk: Desk { store, events, clock, hooks } };
+        let halted = Halt::default();
+        let worker = Worker { desk: Desk { store, events, clock, hooks, halted: Arc::clone(&halted) } };
         let task = tokio::spawn(async move {
             if let Some(earlier) = after {
                 // Bounded by the cameras' own time limits; a panic in there is not ours.
@@ -116,7 +121,13 @@ impl Filming {
             }
             worker.run(shoot, queue).await;
         });
-        Self { commands, task }
+        Self { commands, task, halted }
+    }
+
+    /// The machine was stopped at `at`: frames for which the head was to stand still later show it anywhere.
+    pub(super) fn halt(&self, at: MonoTime) {
+        // Once stopped it stays so, for this print.
+        self.halted.set(at).ok();
     }
 
     /// Takes a frame.
@@ -146,7 +157,7 @@ impl Filming {
 
     /// Ends the session once the frames that are due have been taken; the handle tells when that is done.
     pub(super) fn finish(self, outcome: Outcome, film_asked: bool) -> JoinHandle<()> {
-        let Self { commands, task } = self;
+        let Self { commands, task, .. } = self;
         // Waits for a place in the queue, bounded by the cameras' own time limits.
         tokio::spawn(async move { commands.send(Command::Finish { outcome, film_asked }).await });
         task
@@ -245,6 +256,7 @@ pub(super) struct Desk {
     pub(super) events: mpsc::Sender<Event>,
     pub(super) clock: Clock,
     pub(super) hooks: Arc<Hooks>,
+    pub(super) halted: Halt,
 }
 
 impl Desk {
@@ -310,6 +322,10 @@ pub(super) async fn on_disk<T: Send + 'static>(
     let done = tokio::task::spawn_blocking(move || work(&mut store.lock().unwrap_or_else(PoisonError::into_inner)));
     match done.await {
         Ok(outcome) => outcome,
-        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down, and with it whoever waits here.
+            Err(_cancelled) => std::future::pending().await,
+        },
     }
 }

@@ -172,6 +172,10 @@ impl Worker {
     }
 
     async fn moment(&mut self, moment: Moment) {
+        // The printer triggers this one; its pictures never come.
+        if self.viewpoint.spec.gcode().is_some() {
+            return;
+        }
         let Moment { shot, due, _in_work } = moment;
         let (layer, planned) = (due.meta.layer, due.planned);
         let reel = match self.reel(due.track).await {
@@ -199,6 +203,9 @@ impl Worker {
             self.camera.capture(standstill.span).await
         };
         let frame = frame.map_err(|miss| miss.to_string())?;
+        if self.desk.halted.get().is_some_and(|&at| standstill.span.from > at) {
+            return Err("the machine was stopped before the head was in place".to_owned());
+        }
         let clock = self.desk.clock;
         let late = clock.monotonic().secs_since(frame.exposed.until);
         let age = SignedDuration::try_from_secs_f64(late).unwrap_or_default();

@@ -19,7 +19,7 @@ pub(super) fn setup(settings: &Settings, hold: f64) -> String {
     format!(
         "_SET_TIMELAPSE_SETUP ENABLE={} VERBOSE={} CALLS={} BY_TIME={} PARK_ENABLE={} PARK_POS={pos} CUSTOM_POS_X={} CUSTOM_POS_Y={} \
          CUSTOM_POS_DZ={} TRAVEL_SPEED={} TRAVEL_ACCEL={} RETRACT_SPEED={} EXTRUDE_SPEED={} RETRACT_DISTANCE={} EXTRUDE_DISTANCE={} \
-         FW_RETRACT={} HOLD={hold:.3}",
+         FW_RETRACT={} TRIGGER={} HOLD={hold:.3}",
         word(settings.enabled),
         word(settings.gcode_verbose),
         word(settings.mode.takes_calls()),
@@ -35,6 +35,7 @@ pub(super) fn setup(settings: &Settings, hold: f64) -> String {
         settings.park_retract_distance,
         settings.park_extrude_distance,
         word(settings.fw_retract),
+        trigger(&settings.camera_macro),
     )
 }
 
@@ -62,6 +63,12 @@ pub(super) fn around(settings: &Settings, had: Option<&str>) -> String {
         name(gcode_before_frame),
         name(gcode_after_frame),
     )
+}
+
+/// The macro that triggers a camera; a word that names none where none is wanted or where it can be no macro's name.
+fn trigger(name: &str) -> &str {
+    let good = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if good { name } else { "-" }
 }
 
 /// A line on the console. Characters that mean something to Klipper's parser are replaced.
@@ -97,7 +104,7 @@ mod tests {
     #[test]
     fn the_setup_carries_every_setting_of_the_macro() {
         let settings = Settings { parkhead: true, parkpos: ParkPosition::XOnly, ..Settings::default() };
-        insta::assert_snapshot!(setup(&settings, 0.1), @"_SET_TIMELAPSE_SETUP ENABLE=True VERBOSE=False CALLS=True BY_TIME=False PARK_ENABLE=True PARK_POS=x_only CUSTOM_POS_X=10 CUSTOM_POS_Y=10 CUSTOM_POS_DZ=0 TRAVEL_SPEED=200 TRAVEL_ACCEL=0 RETRACT_SPEED=15 EXTRUDE_SPEED=15 RETRACT_DISTANCE=1 EXTRUDE_DISTANCE=1 FW_RETRACT=False HOLD=0.100");
+        insta::assert_snapshot!(setup(&settings, 0.1), @"_SET_TIMELAPSE_SETUP ENABLE=True VERBOSE=False CALLS=True BY_TIME=False PARK_ENABLE=True PARK_POS=x_only CUSTOM_POS_X=10 CUSTOM_POS_Y=10 CUSTOM_POS_DZ=0 TRAVEL_SPEED=200 TRAVEL_ACCEL=0 RETRACT_SPEED=15 EXTRUDE_SPEED=15 RETRACT_DISTANCE=1 EXTRUDE_DISTANCE=1 FW_RETRACT=False TRIGGER=- HOLD=0.100");
     }
 
     #[test]

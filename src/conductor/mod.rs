@@ -203,6 +203,9 @@ impl Conductor {
     pub fn klipper_gone(&mut self) {
         self.macros_ready = false;
         self.macros_have = None;
+        if let Some(current) = &self.current {
+            current.filming.halt(self.workshop.clock.monotonic());
+        }
         self.end_current(Outcome::Error);
         self.workshop.films.set_printing(false);
         self.prepare_film();

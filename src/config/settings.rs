@@ -202,7 +202,7 @@ pub struct Settings {
     /// The ffmpeg program.
     #[schemars(extend("x-scope" = "conf"))]
     pub ffmpeg_binary_path: String,
-    /// Read so that configurations of moonraker-timelapse load; without effect, as cameras over https are not supported yet.
+    /// Accepts any certificate of cameras over https, such as those that cameras sign themselves.
     #[schemars(extend("x-scope" = "conf"))]
     pub wget_skip_cert_check: bool,
     /// Folder of the frame store; empty takes `moonlapse` in Moonraker's data folder. Not on a RAM disk: frames must
@@ -249,7 +249,8 @@ pub struct Settings {
     #[schemars(extend("x-scope" = "ui"))]
     pub hold_camera: String,
     /// What differs from the webcam's entry in Moonraker, one webcam a line: its name or uid, a colon, and any of
-    /// `delay=SECONDS`, `rotation=DEGREES`, `flip_x`, `flip_y`, `crop=LEFT,TOP,WIDTH,HEIGHT` (in percent).
+    /// `delay=SECONDS`, `rotation=DEGREES`, `flip_x`, `flip_y`, `crop=LEFT,TOP,WIDTH,HEIGHT` (in percent), `stills` (its
+    /// snapshots instead of its stream, where they are larger).
     #[schemars(extend("x-scope" = "readonly"))]
     pub camera_options: String,
     /// After this many frames in a row that a camera did not give, a line on the console says so; 0 never does.
@@ -301,6 +302,7 @@ pub struct Settings {
     /// Deletes the oldest films when all take more than this; 0 sets no limit.
     #[schemars(range(min = 0, max = 100_000_000), extend("x-scope" = "ui", "x-unit" = "MB"))]
     pub keep_films_size: u32,
+
     // What is done around prints, frames and films.
     /// Command for a shell, run when a print begins. See docs/hooks.md for what it is told.
     #[schemars(extend("x-scope" = "conf"))]
@@ -369,6 +371,23 @@ pub struct Settings {
     /// The v4l2-ctl program.
     #[schemars(extend("x-scope" = "conf"))]
     pub v4l2_ctl_binary_path: String,
+
+    // Cameras that are no webcams; see docs/cameras.md.
+    /// A program that takes one picture per run, in place of a webcam: `gphoto2 --capture-image-and-download --filename
+    /// {file}`, or any other. Without `{file}` the JPEG is read from its standard output.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub camera_command: String,
+    /// After this the program is killed, and the frame missed.
+    #[schemars(range(min = 1, max = 300), extend("x-scope" = "conf", "x-unit" = "s"))]
+    pub camera_command_timeout: u32,
+    /// A line of the program's output with this text says that the exposure is over: the head may leave while the picture
+    /// is downloaded. Empty waits for the program's end.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub camera_shutter_word: String,
+    /// A macro that is run for each frame while the head stands still, to trigger a camera by the printer. Its pictures
+    /// stay on that camera.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub camera_macro: String,
 
     // Films beside the default one.
     /// More films of each print, one a line: `name: key=value ...`, see docs/films.md. A line `default: ...` changes the
@@ -475,6 +494,10 @@ impl Default for Settings {
             light_settle: 0.2,
             camera_lock: String::new(),
             v4l2_ctl_binary_path: "v4l2-ctl".to_owned(),
+            camera_command: String::new(),
+            camera_command_timeout: 30,
+            camera_shutter_word: "shutter".to_owned(),
+            camera_macro: String::new(),
             profiles: String::new(),
         }
     }

@@ -16,6 +16,9 @@ use super::v4l2::{AUTOMATISMS, Control, controls};
 /// `v4l2-ctl` answers in milliseconds; a camera that hangs does not hold up anybody.
 const LIMIT: Duration = Duration::from_secs(5);
 
+/// Controls with their values.
+type Values = Vec<(String, i64)>;
+
 /// What to put back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Before {
@@ -25,8 +28,8 @@ struct Before {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Device {
     path: String,
-    /// Names and values, in the order in which they are put back.
-    values: Vec<(String, i64)>,
+    /// In the order in which they are put back.
+    values: Values,
 }
 
 /// Cameras whose controls are locked.
@@ -42,7 +45,7 @@ pub struct Lock {
 struct Wish {
     device: String,
     words: Vec<String>,
-    fixed: Vec<(String, i64)>,
+    fixed: Values,
 }
 
 fn wishes(setting: &str) -> Vec<Wish> {
@@ -134,7 +137,7 @@ async fn restore(tool: &str, before: &Before, file: &Path) {
 
 /// What to set, in order, and what to put back, in order: first each switch, then what it leaves to us; and back first
 /// the values, then the switches, because a switched-on automatism refuses values.
-fn plan(wish: &Wish, listed: &[Control]) -> (Vec<(String, i64)>, Vec<(String, i64)>) {
+fn plan(wish: &Wish, listed: &[Control]) -> (Values, Values) {
     let value = |name: &str| listed.iter().find(|control| control.name == name).map(|control| control.value);
     let (mut sets, mut values_back, mut switches_back) = (Vec::new(), Vec::new(), Vec::new());
     for automatism in AUTOMATISMS.iter().filter(|a| wish.words.iter().any(|word| word == a.word)) {

@@ -9,8 +9,8 @@ use jiff::{Timestamp, Zoned};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::job::{Job, Made};
-use super::{Print, Profile, Reel, RenderError, Segments, Shown, Skipped, Tools, names, sidecar};
+use super::job::{Job, Looks, Made};
+use super::{Print, Profile, Reel, RenderError, Shown, Skipped, Tools, names, sidecar};
 use crate::session::FilmRecord;
 
 /// A film that is wanted.
@@ -18,8 +18,6 @@ use crate::session::FilmRecord;
 pub struct FilmRequest {
     /// What the cameras filmed, the leading one first: its frames make the film's, those of the others are fitted to them.
     pub reels: Vec<Reel>,
-    /// What was encoded while the print was under way, of the frames of the only reel.
-    pub segments: Option<Segments>,
     /// What is known about the print.
     pub print: Print,
     /// A still of the finished part, without the head.
@@ -34,6 +32,8 @@ pub struct FilmRequest {
     pub profile: Profile,
     /// What makes it.
     pub tools: Tools,
+    /// The folder of what was encoded while the print was under way, for a film of one reel.
+    pub segments: Option<PathBuf>,
     /// Told of the film when it is verified and has only its temporary name.
     pub on_verified: OnVerified,
 }
@@ -119,28 +119,33 @@ impl Film {
 /// See [`RenderError`]; the frames are kept in every case.
 pub async fn film(
     request: FilmRequest,
-    on_progress: impl FnMut(Progress) + Send,
+    mut on_progress: impl FnMut(Progress) + Send,
     cancel: &CancellationToken,
 ) -> Result<Film, RenderError> {
-    let (segments, on_verified) = (request.segments.clone(), request.on_verified.clone());
-    let mut job = Job::prepare(request, on_progress, cancel).await?;
-    let joined = match &segments {
-        Some(segments) => job.join(segments).await?,
-        None => None,
-    };
-    let made = match joined {
-        Some(made) => made,
-        None => {
-            job.look().await?;
-            match job.encode_and_verify().await {
-                Err(error) => {
-                    job.mend(error).await?;
-                    job.encode_and_verify().await?
-                }
-                Ok(made) => made,
-            }
+    let on_verified = request.on_verified.clone();
+    if let Some(segments) = request.segments.clone() {
+        let mut job = Job::prepare(request.clone(), Looks::Journal, &mut on_progress, cancel).await?;
+        if let Some(made) = job.join(&segments).await? {
+            return finish(job, made, on_verified).await;
         }
+    }
+    let mut job = Job::prepare(request, Looks::Everything, on_progress, cancel).await?;
+    let made = match job.encode_and_verify().await {
+        Err(error) => {
+            job.mend(error).await?;
+            job.encode_and_verify().await?
+        }
+        Ok(made) => made,
     };
+    finish(job, made, on_verified).await
+}
+
+/// Gives the verified film its name.
+async fn finish<F: FnMut(Progress) + Send>(
+    job: Job<'_, F>,
+    made: Made,
+    on_verified: OnVerified,
+) -> Result<Film, RenderError> {
     let preview = job.profile.preview && job.preview().await?;
     let stem = job.stem()?;
     let Job { profile, scratch, reels, warnings, print, output_dir, made_at, .. } = job;
@@ -188,8 +193,7 @@ pub async fn film(
 /// # Errors
 /// As [`film`].
 pub async fn still(request: FilmRequest, shown: Shown, cancel: &CancellationToken) -> Result<PathBuf, RenderError> {
-    let mut job = Job::prepare(request, |_| {}, cancel).await?;
-    job.look().await?;
+    let job = Job::prepare(request, Looks::Everything, |_| {}, cancel).await?;
     let picture = job.scratch.preview();
     job.picture(shown, true).await?;
     let stem = job.stem()?;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::command;
 use super::process::Run;
 use super::profile::{Encoder, EncoderArgs, Stream};
-use super::{Fps, RenderError, Tools};
+use super::{Fps, PrintWatch, RenderError};
 
 /// A few frames take well under a second; a driver that hangs takes for ever.
 const TRIAL_TIME: Duration = Duration::from_secs(30);
@@ -17,9 +17,9 @@ const TRIAL_TIME: Duration = Duration::from_secs(30);
 /// What trials need.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trials<'a> {
-    pub(super) tools: &'a Tools,
     pub(super) program: &'a Path,
     pub(super) prefix: &'a [OsString],
+    pub(super) print_watch: &'a PrintWatch,
     pub(super) cancel: &'a CancellationToken,
 }
 
@@ -62,7 +62,14 @@ impl Trials<'_> {
     /// Encodes a few grey frames.
     async fn trial(&self, args: &EncoderArgs, stream: Stream) -> Result<Result<(), String>, RenderError> {
         let args = command::trial_args(args, stream);
-        let run = Run { stall_after: TRIAL_TIME, ..self.tools.run(self.prefix, self.program, &args) };
+        let run = Run {
+            prefix: self.prefix,
+            program: self.program,
+            args: &args,
+            stall_after: TRIAL_TIME,
+            print_watch: self.print_watch,
+            leaves_free: None,
+        };
         match run.go(self.cancel, |_| false).await {
             Ok((status, _)) if status.success() => Ok(Ok(())),
             Ok((_, transcript)) => Ok(Err(transcript.stderr.lines().next().unwrap_or("it said nothing").to_owned())),

@@ -23,8 +23,8 @@ use super::timing::{Shown, Timeline};
 use super::tokens::FilmFacts;
 use super::tools::{Priority, prefix};
 use super::verify::{Contents, Expected, flaw, verify};
-use super::{DEFAULT, Print, Profile, RenderError, Segments, Skipped, Tools, Transcript, escape, names, overlay, webp};
-use crate::session::JpegInfo;
+use super::{DEFAULT, Print, Profile, RenderError, Skipped, Tools, Transcript, escape, names, overlay, webp};
+use crate::session::{JpegInfo, View};
 
 /// What came out.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +45,17 @@ pub(super) struct SurveyedReel {
     pub(super) survey: Survey,
     pub(super) source: Source,
     camera: Option<String>,
+    number: u32,
+    view: View,
+}
+
+/// How closely the frames are looked at before the film is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Looks {
+    /// Each is read, and broken ones are left out.
+    Everything,
+    /// What the journal knows is believed: segments were looked at when they were made, and the film is verified.
+    Journal,
 }
 
 /// One render while it runs.
@@ -70,6 +81,7 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
     /// Looks at everything that the film is to be made from.
     pub(super) async fn prepare(
         request: FilmRequest,
+        looks: Looks,
         on_progress: F,
         cancel: &'a CancellationToken,
     ) -> Result<Self, RenderError> {
@@ -88,25 +100,40 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
             return Err(RenderError::NoSuchFile { what: "watermark", path: watermark.clone() });
         }
         let chosen = choose(&profile, reels, &mut warnings)?;
-        let of_journal = |reel: Reel| {
-            let Reel { number, camera, frames, view } = reel;
-            let survey = Survey::of_journal(&frames)?;
-            let source = Source {
-                width: survey.width,
-                height: survey.height,
-                part: view.crop,
-                turn: profile.turn_of(number, &view),
-            };
-            Some(SurveyedReel { survey, source, camera })
-        };
-        let reels: Vec<SurveyedReel> = chosen.into_iter().filter_map(of_journal).collect();
-        let (folder, priority) =
-            (output_dir.clone(), if tools.print_watch.is_printing() { Priority::Idle } else { Priority::Low });
-        let prefix = blocking(move || {
+        let (token, folder, asked) = (cancel.clone(), output_dir.clone(), profile.clone());
+        let priority = if tools.print_watch.is_printing() { Priority::Idle } else { Priority::Low };
+        let look = move || {
             fs::create_dir_all(&folder).map_err(|error| RenderError::io("create", &folder, error))?;
-            Ok(prefix(priority))
-        })
-        .await?;
+            let mut surveyed = Vec::new();
+            for (i, reel) in chosen.into_iter().enumerate() {
+                let Reel { number, camera, frames, view } = reel;
+                let seen = match looks {
+                    Looks::Everything => survey(&frames, &token),
+                    Looks::Journal => Survey::of_journal(&frames).ok_or(RenderError::NoFrames),
+                };
+                match seen {
+                    Ok(survey) => {
+                        let (part, turn) = (view.crop, asked.turn_of(number, &view));
+                        let source = Source { width: survey.width, height: survey.height, part, turn };
+                        surveyed.push(SurveyedReel { survey, source, camera, number, view });
+                    }
+                    Err(error) if i == 0 || matches!(error, RenderError::Cancelled) => return Err(error),
+                    Err(error) => warnings.push(format!(
+                        "the film is without the camera {}: {error}",
+                        camera.as_deref().unwrap_or("(no name)")
+                    )),
+                }
+            }
+            let hero = hero.filter(|path| {
+                let whole = fs::read(path).is_ok_and(|jpeg| JpegInfo::read(&jpeg).is_ok());
+                if !whole {
+                    warnings.push(format!("the still {} cannot be read; the last frame stands for it", path.display()));
+                }
+                whole
+            });
+            Ok((surveyed, hero, warnings, prefix(priority)))
+        };
+        let (reels, hero, warnings, prefix) = blocking(look).await?;
         let scratch = Scratch::new(&output_dir);
         Ok(Self {
             profile,
@@ -124,80 +151,6 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
             on_progress,
             cancel,
         })
-    }
-
-    /// Makes the temporary film from segments. `None` when that is not possible: there are none, or they do not fit
-    /// together, and then all frames are encoded.
-    pub(super) async fn join(&mut self, segments: &Segments) -> Result<Option<Made>, RenderError> {
-        let timeline = self.timeline();
-        let ([reel], Some(repeat_last)) = (self.reels.as_slice(), repeats_of_last(&timeline, segments.frames.len()))
-        else {
-            return Ok(None);
-        };
-        let Some(recipe) = Recipe::of(&self.profile, reel.source) else { return Ok(None) };
-        let join = Join {
-            recipe: &recipe,
-            tools: &self.tools,
-            program: &self.program,
-            prefix: &self.prefix,
-            scratch: &self.scratch,
-            output_dir: &self.output_dir,
-            repeat_last,
-            fps: timeline.fps,
-            tags: self.tags(),
-        };
-        let fps = timeline.fps.as_f64();
-        let taken = timeline.len().saturating_sub(repeat_last);
-        match join.go(segments, &mut self.on_progress, self.cancel).await {
-            Ok(made) => Ok(made.map(|(frames, duration_s)| Made { frames, taken, fps, duration_s })),
-            // The other kind of film needs more room and more memory, not less. (A broken segment that crashes ffmpeg gives
-            // another signal.)
-            Err(
-                error @ (RenderError::Cancelled
-                | RenderError::DiskFull { .. }
-                | RenderError::NoMemory
-                | RenderError::Killed { signal: 9, .. }),
-            ) => Err(error),
-            Err(error) => {
-                tracing::warn!(%error, "the segments cannot be joined; all frames are encoded");
-                Ok(None)
-            }
-        }
-    }
-
-    /// Looks at every frame.
-    pub(super) async fn look(&mut self) -> Result<(), RenderError> {
-        let (token, reels, hero) = (self.cancel.clone(), std::mem::take(&mut self.reels), self.hero.take());
-        let look = move || {
-            let mut warnings = Vec::new();
-            let mut seen = Vec::new();
-            for (i, reel) in reels.into_iter().enumerate() {
-                let SurveyedReel { survey: Survey { frames, .. }, source, camera } = reel;
-                match survey(&frames, &token) {
-                    Ok(survey) => {
-                        let source = Source { width: survey.width, height: survey.height, ..source };
-                        seen.push(SurveyedReel { survey, source, camera });
-                    }
-                    Err(error) if i == 0 || matches!(error, RenderError::Cancelled) => return Err(error),
-                    Err(error) => {
-                        let camera = camera.as_deref().unwrap_or("(no name)");
-                        warnings.push(format!("the film is without the camera {camera}: {error}"));
-                    }
-                }
-            }
-            let hero = hero.filter(|path| {
-                let whole = fs::read(path).is_ok_and(|jpeg| JpegInfo::read(&jpeg).is_ok());
-                if !whole {
-                    warnings.push(format!("the still {} cannot be read; the last frame stands for it", path.display()));
-                }
-                whole
-            });
-            Ok((seen, hero, warnings))
-        };
-        let (reels, hero, warnings) = blocking(look).await?;
-        (self.reels, self.hero) = (reels, hero);
-        self.warnings.extend(warnings);
-        Ok(())
     }
 
     /// Encodes all frames into the temporary film, and looks whether it is right.
@@ -244,9 +197,48 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
         let timeless = matches!(self.profile.format, Format::Mpeg | Format::Vob);
         let expected = Expected { frames: total, fps: fps.as_f64(), exact, timeless };
         let contents = self.verify(&encode.output, expected, transcript).await?;
-        let taken: HashSet<usize> = timeline.order.iter().filter_map(|shown| frame_index(*shown)).collect();
-        let taken = u32::try_from(taken.len()).unwrap_or(u32::MAX);
+        let taken = taken(&timeline);
         Ok(Made { frames: contents.frames, taken, fps: fps.as_f64(), duration_s: contents.duration_s })
+    }
+
+    /// Makes the temporary film of segments and of what they lack. `None` when that is not possible: there are none, or they
+    /// do not fit together, and then all frames are encoded.
+    pub(super) async fn join(&mut self, segments: &Path) -> Result<Option<Made>, RenderError> {
+        let [lead] = self.reels.as_slice() else { return Ok(None) };
+        let SurveyedReel { survey: Survey { frames, width, height, .. }, number, view, .. } = lead;
+        let Ok(recipe) = Recipe::of(&self.profile, *number, view, (*width, *height)) else { return Ok(None) };
+        let (timeline, tags) = (self.timeline(), self.tags());
+        let join = Join {
+            recipe: &recipe,
+            tools: &self.tools,
+            program: &self.program,
+            prefix: &self.prefix,
+            scratch: &self.scratch,
+            output_dir: &self.output_dir,
+            tags: &tags,
+            segments,
+            frames,
+            timeline: &timeline,
+            hero: self.hero.as_deref(),
+        };
+        match join.go(&mut self.on_progress, self.cancel).await {
+            Ok(None) => Ok(None),
+            Ok(Some((frames, duration_s))) => {
+                Ok(Some(Made { frames, taken: taken(&timeline), fps: timeline.fps.as_f64(), duration_s }))
+            }
+            // The other kind of film needs more room and more memory, not less. (A broken segment that crashes ffmpeg gives
+            // another signal.)
+            Err(
+                error @ (RenderError::Cancelled
+                | RenderError::DiskFull { .. }
+                | RenderError::NoMemory
+                | RenderError::Killed { signal: 9, .. }),
+            ) => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "the segments cannot be joined; all frames are encoded");
+                Ok(None)
+            }
+        }
     }
 
     async fn verify(&self, film: &Path, expected: Expected, made: Transcript) -> Result<Contents, RenderError> {
@@ -400,7 +392,12 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
     }
 
     async fn choose_encoder(&mut self, stream: Stream) -> Result<EncoderArgs, RenderError> {
-        let trials = Trials { tools: &self.tools, program: &self.program, prefix: &self.prefix, cancel: self.cancel };
+        let trials = Trials {
+            program: &self.program,
+            prefix: &self.prefix,
+            print_watch: &self.tools.print_watch,
+            cancel: self.cancel,
+        };
         let args = trials.choose(&self.profile.encoder, stream, &mut self.warnings).await?;
         Ok(args)
     }
@@ -424,7 +421,7 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
         // It shows no progress before its end.
         let stall_after = self.tools.stall_after + super::verify::PROBE_TIME_PER_FRAME * timeline.len();
         let args = encode.args();
-        let run = Run { stall_after, ..self.tools.write(&self.prefix, &self.program, &args, &self.output_dir) };
+        let run = Run { stall_after, ..self.run(&args) };
         let (status, transcript) = run.go(self.cancel, |_| false).await?;
         check(status, transcript, &self.output_dir)?;
         Ok(chain.then(format!(
@@ -456,14 +453,6 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
     }
 }
 
-/// How often the last frame is shown again, if that is all that the film does beside showing every frame once.
-fn repeats_of_last(timeline: &Timeline, frames: usize) -> Option<u32> {
-    let last = frames.checked_sub(1)?;
-    let plain = timeline.order.len() >= frames
-        && timeline.order.iter().enumerate().all(|(i, shown)| *shown == Shown::Frame(i.min(last)));
-    plain.then(|| timeline.len().saturating_sub(u32::try_from(frames).unwrap_or(u32::MAX)))
-}
-
 fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
@@ -486,6 +475,12 @@ fn choose(profile: &Profile, mut reels: Vec<Reel>, warnings: &mut Vec<String>) -
     }
     chosen.truncate(profile.layout.most_cameras());
     Ok(chosen)
+}
+
+/// How many frames of the camera are in the film, each counted once.
+fn taken(timeline: &Timeline) -> u32 {
+    let taken: HashSet<usize> = timeline.order.iter().filter_map(|shown| frame_index(*shown)).collect();
+    u32::try_from(taken.len()).unwrap_or(u32::MAX)
 }
 
 fn frame_index(shown: Shown) -> Option<usize> {

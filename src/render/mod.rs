@@ -65,9 +65,10 @@ pub use profile::{
     read_profiles,
 };
 pub use rate::Fps;
+pub use recipe::{PieceRecipe, pieces};
 pub use reel::Reel;
 pub use scratch::remove_leftovers;
-pub use segments::{NextSegment, SEGMENT_FRAMES, SegmentRequest, Segments, next_segment};
+pub use segments::{NextSegment, SEGMENT_FRAMES, SegmentRequest, Segments, film_key, next_segment};
 pub use settings::FilmSettings;
 pub use survey::Skipped;
 pub use template::{Template, TemplateError};

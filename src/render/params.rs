@@ -64,50 +64,7 @@ const FORBIDDEN: [&str; 24] = [
 /// Options that change how many frames come out, or when.
 const RETIMING: [&str; 10] = ["r", "fpsmax", "vsync", "fps_mode", "t", "to", "ss", "frames", "vframes", "bsf"];
 
-/// Options that shape single frames or the encoder, and mean the same in a piece as in the whole film.
-const HARMLESS: [&str; 22] = [
-    "preset",
-    "tune",
-    "profile",
-    "level",
-    "crf",
-    "qp",
-    "b",
-    "minrate",
-    "maxrate",
-    "bufsize",
-    "qmin",
-    "qmax",
-    "refs",
-    "bf",
-    "pix_fmt",
-    "aq-mode",
-    "aq-strength",
-    "x264-params",
-    "x264opts",
-    "colorspace",
-    "color_range",
-    "threads",
-];
-
 impl ExtraParams {
-    /// Whether a film can be put together from pieces that were encoded with these options: filters may need the whole
-    /// film, and other options may belong to the film's container.
-    pub(super) fn shapes_frames_only(&self) -> bool {
-        let mut words = self.args.iter();
-        while let Some(word) = words.next() {
-            let name = word.trim_start_matches('-').split(':').next().unwrap_or_default();
-            let known = match name {
-                "an" | "sn" | "dn" => true,
-                name => HARMLESS.contains(&name) && words.next().is_some(),
-            };
-            if !known {
-                return false;
-            }
-        }
-        self.filters.is_empty() && self.keeps_frames
-    }
-
     pub(super) fn parse(text: &str) -> Result<Self, ParamError> {
         let words = shlex::split(text).ok_or(ParamError::Quote)?;
         let mut params = Self { keeps_frames: true, ..Self::default() };

@@ -8,7 +8,7 @@ use super::Fps;
 use super::escape::filter_value;
 use super::profile::{Codec, Effects, EncoderArgs, Format, Geometry, Profile, Stream, Turn, Watermark};
 use super::timing::Timeline;
-use crate::session::Crop as Part;
+use crate::session::{Crop as Part, View};
 
 /// How much of the film a filter must see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -157,22 +157,47 @@ fn watermark_filter(watermark: &Watermark, film_width: u32) -> String {
     )
 }
 
-/// How the pieces of a film are encoded while the print goes on, and joined at its end.
-#[derive(Clone, Debug, PartialEq, Hash)]
-pub(super) struct PieceRecipe {
+/// How a film is made from pieces that are encoded while the print goes on.
+///
+/// A piece: `ffmpeg -r <RATE> -f concat -safe 0 -reinit_filter 0 -i <list> <filters> -an <encoder> file:<piece>`. The film: the
+/// pieces in a list, `ffmpeg -f concat -safe 0 -i <list> <finish(fps)> file:<film>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PieceRecipe {
     /// Filter options of a piece.
-    pub(super) filters: Vec<String>,
-    /// Encoder options of a piece.
-    pub(super) encoder: Vec<String>,
-    /// Container options of the film.
-    pub(super) muxer: Vec<String>,
+    pub filters: Vec<String>,
+    /// Output options of a piece, its container included.
+    pub encoder: Vec<String>,
+    format: Format,
+    codec: Codec,
 }
 
-/// Frames a second of a piece, whatever the film's rate will be: its ticks of 90 kHz are whole numbers.
-pub(super) const NOMINAL_FPS: u32 = 30;
+impl PieceRecipe {
+    /// Frames a second of a piece; the film's own rate is chosen at the end.
+    pub const RATE: u32 = 30;
+
+    /// Output options of the film, without its name: copies the pieces and gives every frame its exact time.
+    ///
+    /// Measured with ffmpeg 5.1: count and duration are exact for every rate of which 90 kHz is a multiple, else right to
+    /// 6 microseconds. Other ways (`-r`, `itsscale`) lose a frame's duration.
+    pub fn finish(&self, fps: Fps) -> Vec<String> {
+        let (num, den) = fps.parts();
+        let rate = Self::RATE;
+        let times = format!("setts=pts=PTS*{rate}*{den}/{num}:dts=DTS*{rate}*{den}/{num}:duration={den}/({num}*TB)");
+        let mut args: Vec<String> = ["-c", "copy", "-bsf:v", &times].map(str::to_owned).to_vec();
+        if matches!(self.format, Format::Mp4 | Format::Mov) {
+            args.extend(["-video_track_timescale", "90000"].map(str::to_owned));
+        }
+        args.extend(self.format.muxer(self.codec).into_iter().map(str::to_owned));
+        args
+    }
+}
 
 /// How the film of a profile can be made from pieces; or why it cannot, and is rendered as a whole when the print has ended.
-pub(super) fn pieces(profile: &Profile, source: Source) -> Result<PieceRecipe, &'static str> {
+///
+/// `width` and `height` are those of the frames of the reel with this number, `view` is that of the reel. Repeated frames
+/// ([`super::Timing`]) are frames of pieces like others.
+pub fn pieces(profile: &Profile, reel: u32, view: &View, width: u32, height: u32) -> Result<PieceRecipe, &'static str> {
+    let source = Source { width, height, part: view.crop, turn: profile.turn_of(reel, view) };
     let chain = Chain::new(profile, &[source], &Cut::default());
     let Effects { fade_in, fade_out, .. } = profile.effects;
     if chain.stages.iter().any(|stage| stage.sees > Sees::Frame) || fade_in > 0.0 || fade_out > 0.0 {
@@ -190,20 +215,22 @@ pub(super) fn pieces(profile: &Profile, source: Source) -> Result<PieceRecipe, &
     if profile.encoder.hardware.is_some() {
         return Err("the hardware encoder is not to be kept busy while printing");
     }
+    // Matroska's times are whole milliseconds: a joined film would not have its exact ones.
     if !matches!(profile.format, Format::Mp4 | Format::Mov) {
         return Err("the pieces cannot be joined in its container");
     }
-    if !profile.extra.shapes_frames_only() {
-        return Err("its own options of ffmpeg may belong to the whole film");
+    if !profile.extra.keeps_frames {
+        return Err("its own options of ffmpeg may change number or times of frames");
     }
     let (width, height) = (chain.width, chain.height);
-    let stream = Stream { width, height, fps: Fps::whole(NOMINAL_FPS) };
+    let stream = Stream { width, height, fps: Fps::whole(PieceRecipe::RATE) };
     let [library, ..] = profile.encoder.libraries() else { return Err("it has no encoder") };
-    let EncoderArgs { args: mut encoder, .. } = profile.encoder.software(library, stream);
-    encoder.extend(profile.extra.args.iter().cloned());
-    let mut muxer = ["-video_track_timescale", "90000"].map(str::to_owned).to_vec();
-    muxer.extend(profile.format.muxer(profile.encoder.codec).into_iter().map(str::to_owned));
-    Ok(PieceRecipe { filters: chain.args(), encoder, muxer })
+    // One thread: it is to be unnoticed, and pieces come no faster than frames.
+    let encoder = super::profile::Encoder { threads: 1, ..profile.encoder.clone() };
+    let EncoderArgs { mut args, .. } = encoder.software(library, stream);
+    args.extend(profile.extra.args.iter().cloned());
+    args.extend(["-f", "mpegts"].map(str::to_owned));
+    Ok(PieceRecipe { filters: chain.args(), encoder: args, format: profile.format, codec: profile.encoder.codec })
 }
 
 #[cfg(test)]
@@ -221,12 +248,13 @@ mod tests {
 
     #[test]
     fn the_default_film_is_made_of_pieces() {
-        let pieces = pieces(&default_film(), Source { width: 1280, height: 720, ..source() }).unwrap();
-        let shown = [pieces.filters, pieces.encoder, pieces.muxer].map(|words| words.join(" ")).join("\n");
+        let pieces = pieces(&default_film(), 0, &View::default(), 1280, 720).unwrap();
+        let finish = pieces.finish(Fps::parse("12.5").unwrap());
+        let shown = [pieces.filters, pieces.encoder, finish].map(|words| words.join(" ")).join("\n");
         insta::assert_snapshot!(shown, @r#"
         -vf scale=1280:720:force_original_aspect_ratio=decrease:eval=frame,pad=1280:720:(ow-iw)/2:(oh-ih)/2:eval=frame,setsar=1
-        -c:v libx264 -preset veryfast -threads 2 -g 30 -crf 23 -pix_fmt yuv420p
-        -video_track_timescale 90000 -movflags +faststart -f mp4
+        -c:v libx264 -preset veryfast -threads 1 -g 30 -crf 23 -pix_fmt yuv420p -f mpegts
+        -c copy -bsf:v setts=pts=PTS*30*2/25:dts=DTS*30*2/25:duration=2/(25*TB) -video_track_timescale 90000 -movflags +faststart -f mp4
         "#);
     }
 
@@ -235,11 +263,11 @@ mod tests {
         let refused = |change: fn(&mut Profile)| {
             let mut profile = default_film();
             change(&mut profile);
-            pieces(&profile, source()).is_err()
+            pieces(&profile, 0, &View::default(), 1280, 720).is_err()
         };
         assert!(!refused(|_| {}));
         assert!(!refused(|p| p.format = Format::Mov));
-        assert!(refused(|p| p.format = Format::Mkv), "its times are whole milliseconds");
+        assert!(refused(|p| p.format = Format::Mkv));
         assert!(refused(|p| p.effects.deflicker = 5));
         assert!(refused(|p| p.effects.blend = 3));
         assert!(refused(|p| p.effects.fade_out = 1.0));

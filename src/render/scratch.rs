@@ -34,13 +34,9 @@ impl Scratch {
         self.stem.with_extension("film")
     }
 
-    pub(super) fn list(&self) -> PathBuf {
-        self.list_of(0)
-    }
-
     /// The list of one camera's frames.
     pub(super) fn list_of(&self, camera: usize) -> PathBuf {
-        self.stem.with_extension(format!("list{camera}"))
+        self.stem.with_extension(format!("{camera}.list"))
     }
 
     /// The overlay's texts.
@@ -115,9 +111,9 @@ fn is_leftover(name: &OsString) -> bool {
     parse().is_some_and(|(process, kind)| {
         // A new process may have our old number, above all in a container; no render of ours has begun yet then.
         let runs = process != rustix::process::getpid() && test_kill_process(process) != Err(rustix::io::Errno::SRCH);
-        let numbered = |name| kind.strip_prefix(name).is_some_and(|number: &str| number.parse::<u32>().is_ok());
-        let known = matches!(kind, "film" | "list" | "script" | "palette" | "preview" | "archive");
-        (known || numbered("piece") || numbered("list")) && !runs
+        let kind = kind.rsplit('.').next().unwrap_or_default();
+        let piece = kind.strip_prefix("piece").is_some_and(|number| number.parse::<u32>().is_ok());
+        (piece || matches!(kind, "film" | "list" | "script" | "palette" | "preview" | "archive")) && !runs
     })
 }
 

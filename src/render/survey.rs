@@ -20,7 +20,7 @@ pub struct Skipped {
 }
 
 /// The frames that a film can be made from.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Survey {
     /// Whole frames, in order.
     pub frames: Vec<Frame>,

@@ -62,14 +62,16 @@ pub struct Job {
     pub problem: Option<String>,
     /// It is not tried again; it stays until it is cancelled or asked for again.
     pub failed: bool,
-    /// The film that was finished, when the agent may have stopped before it noted the end.
+    /// The films that were finished, while the agent may have stopped before it noted the end.
     #[serde(skip)]
-    pub claim: Option<Claim>,
+    pub claims: Vec<Claim>,
 }
 
 /// A finished film, known by its file and not by its name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Claim {
+    /// Which of the session's films it is.
+    pub film: String,
     /// The file system.
     pub device: u64,
     /// The file's number in it.
@@ -99,7 +101,7 @@ struct OnDisk {
     #[serde(default)]
     failed: bool,
     #[serde(default)]
-    claim: Option<Claim>,
+    claims: Vec<Claim>,
 }
 
 /// The queue of one store. Blocks on the disk, like the store.
@@ -149,7 +151,7 @@ impl Queue {
             attempts: 0,
             problem: None,
             failed: false,
-            claim: None,
+            claims: Vec::new(),
         };
         self.write(&job)?;
         tracing::debug!(job = id, session = %job.session, film, archive, "job queued");
@@ -176,10 +178,10 @@ impl Queue {
     pub fn get(&self, id: JobId) -> Option<Job> {
         let path = self.path(id);
         let read = || {
-            let OnDisk { session, film, archive, asked, settings, created_at, attempts, problem, failed, claim } =
+            let OnDisk { session, film, archive, asked, settings, created_at, attempts, problem, failed, claims } =
                 serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
             let session = SessionId::parse(&session)?;
-            Some(Job { id, session, film, archive, asked, settings, created_at, attempts, problem, failed, claim })
+            Some(Job { id, session, film, archive, asked, settings, created_at, attempts, problem, failed, claims })
         };
         let job = read();
         if job.is_none() && path.exists() {
@@ -188,7 +190,7 @@ impl Queue {
         job
     }
 
-    /// Notes, durably, that the job begins. `None` when there is no such job any more, or when it was begun too often
+    /// Notes, durably, that the job begins; gives it with the problem of the last attempt. `None` when there is no such job any more, or when it was begun too often
     /// without coming to an end; then it has failed.
     ///
     /// # Errors
@@ -196,7 +198,7 @@ impl Queue {
     pub fn begin(&self, id: JobId) -> Result<Option<Job>, StoreError> {
         let Some(mut job) = self.get(id).filter(|job| !job.failed) else { return Ok(None) };
         // A finished film is only found and noted, whatever the attempts.
-        if job.attempts >= MOST_ATTEMPTS && job.claim.is_none() {
+        if job.attempts >= MOST_ATTEMPTS && job.claims.is_empty() {
             let problem = job.problem.unwrap_or_else(|| {
                 format!("it was begun {MOST_ATTEMPTS} times, and each time the agent was gone before its end")
             });
@@ -204,7 +206,8 @@ impl Queue {
             return Ok(None);
         }
         job.attempts += 1;
-        self.write(&job)?;
+        // On disk the job is now one that is being made; the caller still learns what was wrong before.
+        self.write(&Job { problem: None, ..job.clone() })?;
         Ok(Some(job))
     }
 
@@ -225,7 +228,10 @@ impl Queue {
     /// # Errors
     /// The errors of the disk.
     pub fn claim(&self, id: JobId, claim: Claim) -> Result<(), StoreError> {
-        self.change(id, |job| job.claim = Some(claim))
+        self.change(id, |job| {
+            job.claims.retain(|known| known.film != claim.film);
+            job.claims.push(claim);
+        })
     }
 
     /// Whether the job is in the queue; it is not once somebody cancelled it.
@@ -261,10 +267,10 @@ impl Queue {
     }
 
     fn write(&self, job: &Job) -> Result<(), StoreError> {
-        let Job { id, session, film, archive, asked, settings, created_at, attempts, problem, failed, claim } =
+        let Job { id, session, film, archive, asked, settings, created_at, attempts, problem, failed, claims } =
             job.clone();
         let session = session.to_string();
-        let on_disk = OnDisk { session, film, archive, asked, settings, created_at, attempts, problem, failed, claim };
+        let on_disk = OnDisk { session, film, archive, asked, settings, created_at, attempts, problem, failed, claims };
         let path = self.path(id);
         let json = serde_json::to_vec_pretty(&on_disk).map_err(|error| StoreError::io("write", &path, error.into()))?;
         disk::replace_durably(&path.with_extension("tmp"), &path, &json)

@@ -1,6 +1,5 @@
 //! What is deleted when it is old, or too much: sessions (their frames) and films, and only what the journal knows.
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
@@ -46,7 +45,7 @@ struct Item {
 impl Store {
     /// Deletes sessions and films beyond the limits, the oldest first. Sessions that are printing or in `spared` stay.
     ///
-    /// A film is deleted, with the picture beside it, when it is still the file that the journal knows: under its name, of
+    /// A film is deleted, with the picture and the notes beside it, when it is still the file that the journal knows: under its name, of
     /// its size. A session whose frames are deleted stays known while one of its films is there, because the journal is
     /// what says that the film is ours.
     ///
@@ -155,11 +154,10 @@ fn is_there(film: &FilmRecord) -> bool {
 
 fn delete_film(film: &Path) -> Result<(), StoreError> {
     fs::remove_file(film).map_err(|error| StoreError::io("delete", film, error))?;
-    // What stands beside it: the preview, and the notes for programs.
-    let mut notes = OsString::from(".");
-    notes.push(film.file_name().unwrap_or_default());
-    notes.push(".json");
-    for beside in [film.with_extension("jpg"), film.with_file_name(notes)] {
+    let preview = film.with_extension("jpg");
+    let name = film.file_name().unwrap_or_default().to_string_lossy();
+    let notes = film.with_file_name(format!(".{name}.json"));
+    for beside in [preview, notes] {
         if beside.symlink_metadata().is_ok_and(|found| found.is_file()) {
             disk::remove_quietly(&beside);
         }

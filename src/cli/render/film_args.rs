@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::failure::Failure;
+use super::Failure;
 use crate::render::{DEFAULT, FilmSettings, Profile, Shown};
 
 /// What the film shall look like.

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::cli::failure::Failure;
+use super::Failure;
 use crate::render::Reel;
 use crate::session::{Frame, FrameMeta};
 

@@ -15,7 +15,7 @@ use super::meter::Meter;
 use super::sessions::{StoreArgs, size};
 use crate::config::Settings;
 use crate::config::expand_home;
-use crate::render::{self, ArchiveRequest, Film, FilmRequest, FilmSettings, OnVerified, Print, Reel, Segments, Tools};
+use crate::render::{self, ArchiveRequest, Film, FilmRequest, FilmSettings, OnVerified, Print, Reel, Tools, film_key};
 use crate::session::{Session, Store};
 use film_args::FilmArgs;
 
@@ -84,40 +84,24 @@ impl Render {
         }
         let tools = Tools::with_ffmpeg(expand_home(self.ffmpeg.as_deref().unwrap_or(&installed.ffmpeg_binary_path)));
         let several = profiles.len() > 1;
-        // Those of the main reel; a film of others does not use them.
-        let segments = match (&store, &session, reels.as_slice()) {
-            (Some(store), Some(session), [main]) if main.number == 0 => {
-                Some(Segments { folder: store.segments_dir(&session.id), frames: main.frames.clone() })
-            }
-            _ => None,
-        };
+        // What the agent has prepared, when the film of a print that goes on is asked for.
+        let segments = store.as_ref().zip(session.as_ref()).map(|(store, session)| store.segments_dir(&session.id));
         for profile in profiles {
             let made_at = Zoned::now();
             let finished_at = made_at.timestamp();
             let (name, hero) = (profile.name.clone(), self.film.hero.clone());
             let (reels, print, output_dir, tools) = (reels.clone(), print.clone(), output_dir.clone(), tools.clone());
             let suffix = String::new();
-            let request = FilmRequest {
-                reels,
-                segments: segments.clone(),
-                print,
-                hero,
-                output_dir,
-                suffix,
-                made_at,
-                profile,
-                tools,
-                on_verified: OnVerified::default(),
-            };
+            let segments = segments.as_ref().map(|folder| folder.join(film_key(&reels, &profile)));
+            let on_verified = OnVerified::default();
+            let request =
+                FilmRequest { reels, print, hero, output_dir, suffix, made_at, profile, tools, segments, on_verified };
             if let Some(shown) = self.film.still_of() {
                 let picture = runtime.block_on(render::still(request, shown, &cancel))?;
                 println!("{}", picture.display());
                 continue;
             }
-            if several {
-                eprintln!("{name}:");
-            }
-            let mut meter = Meter::new("frames");
+            let mut meter = Meter::new(several.then_some(name));
             let film = runtime.block_on(render::film(request, |progress| meter.show(progress), &cancel));
             meter.end();
             let film = film?;

@@ -34,7 +34,7 @@ impl Import {
         // A worker thread, so that Ctrl-C is seen while this one copies.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let cancel = runtime.block_on(cancelled_by_ctrl_c());
-        let mut meter = Meter::new("frames");
+        let mut meter = Meter::new(None);
         let imported = import(&mut store, &request, |progress| meter.show(progress), &cancel);
         meter.end();
         let imported = imported?;

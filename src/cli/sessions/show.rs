@@ -96,7 +96,11 @@ fn reasons(missed: &[Miss]) -> Vec<(&str, usize)> {
 
 fn size_of_folder(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.metadata().ok()).filter(|file| file.is_file()).map(|file| file.len()).sum()
+    let size = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(file) if file.is_dir() => size_of_folder(&entry.path()),
+        file => file.map_or(0, |file| file.len()),
+    };
+    entries.map(size).sum()
 }
 
 #[cfg(test)]
@@ -147,7 +151,7 @@ mod tests {
                 attempts: 1,
                 problem: Some("The disk is full".into()),
                 failed: false,
-                claim: None,
+                claims: vec![],
             }],
         };
         insta::assert_snapshot!(describe(&details, &TimeZone::UTC), @r"

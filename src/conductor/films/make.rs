@@ -10,13 +10,13 @@ use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::plan::{self, reels};
+use super::plans::{FilmPlan, plans, reels_of};
 use super::webhook::{self, News};
 use super::worker::{Worker, later};
 use crate::conductor::filming::on_disk;
 use crate::conductor::{Event, events};
 use crate::config::Settings;
-use crate::render::{self, ArchiveRequest, Film, FilmRequest, FilmSettings, OnVerified, Print, RenderError, Segments};
+use crate::render::{self, ArchiveRequest, Film, FilmRequest, OnVerified, Print, RenderError};
 use crate::session::{Claim, FilmRecord, Job, Outcome as PrintOutcome, Session, StoreError};
 
 /// How often a job under way is looked for in the queue: another process may have cancelled it.
@@ -59,7 +59,7 @@ impl Worker {
         };
         let work = async {
             if job.film {
-                match self.film(job, &settings, cancel).await {
+                match self.films(job, &settings, cancel).await {
                     Outcome::Done => {}
                     other => return other,
                 }
@@ -72,10 +72,11 @@ impl Worker {
         }
     }
 
-    async fn film(&self, job: &Job, settings: &Settings, cancel: &CancellationToken) -> Outcome {
+    /// Makes the films that the session has, one after the other.
+    async fn films(&self, job: &Job, settings: &Settings, cancel: &CancellationToken) -> Outcome {
         let id = job.session.clone();
         let found = on_disk(&self.store, move |store| {
-            Ok((store.session(&id)?, reels(store, &id)?, store.segments_dir(&id), store.summary(&id)?.films))
+            Ok((store.session(&id)?, reels_of(store, &id)?, store.segments_dir(&id), store.summary(&id)?.films))
         });
         let (session, reels, segments, films) = match found.await {
             Ok(found) => found,
@@ -85,44 +86,72 @@ impl Worker {
             }
             Err(problem) => return later(&problem),
         };
-        if let Some((film, claim)) = self.finished_before(job, settings).await {
-            info!(session = %job.session, path = %film.display(), "the film was finished before the agent stopped");
-            if !films.iter().any(|known| known.file == film) {
-                let record = record_of(&film, &claim);
-                self.note(job, Some(0), record).await;
-            }
-            self.more_films(job, &session, &reels, settings, cancel).await;
-            return self.finish(job, &session, segments).await;
-        }
         if reels.is_empty() {
             info!(session = %job.session, "no film: there are no frames");
             self.ui(events::render_skipped()).await;
             return Outcome::Done;
         }
-        let profile = match FilmSettings::from(settings).profiles() {
-            Ok((mut profiles, _)) => profiles.swap_remove(0),
+        let (plans, faults) = match plans(settings, &reels) {
+            Ok(plans) => plans,
             Err(problem) => return self.failed(job, settings, &session, &problem).await,
         };
-        let (_, main) = plan::films_of(&profile, &reels).swap_remove(0);
-        let frames = main.first().map_or(0, |reel| reel.frames.len());
-        info!(session = %job.session, frames, "film started");
+        for fault in faults {
+            warn!(session = %job.session, error = %fault, "a film is left out");
+            self.events.send(Event::Say(format!("Timelapse: {fault}"))).await.ok();
+        }
+        let mut failed = None;
+        for plan in plans {
+            if let Some((film, claim)) = self.finished_before(job, &plan, settings).await {
+                info!(session = %job.session, path = %film.display(), "the film was finished before the agent stopped");
+                if !films.iter().any(|known| known.file == film) {
+                    self.note(job, &plan, record_of(&film, &claim)).await;
+                }
+                continue;
+            }
+            match self.film(job, &session, plan, &segments, settings, cancel).await {
+                Outcome::Done => {}
+                outcome @ Outcome::Failed { .. } => failed = Some(outcome),
+                outcome => return outcome,
+            }
+        }
+        match failed {
+            Some(outcome) => outcome,
+            None => self.finish(job, &session, segments).await,
+        }
+    }
+
+    async fn film(
+        &self,
+        job: &Job,
+        session: &Session,
+        plan: FilmPlan,
+        segments: &Path,
+        settings: &Settings,
+        cancel: &CancellationToken,
+    ) -> Outcome {
+        let frames = plan.reels.first().map_or(0, |reel| reel.frames.len());
+        let (profile, suffix) = (plan.profile.name.as_str(), plan.suffix.as_str());
+        info!(session = %job.session, profile, suffix, frames, "film started");
         self.ui(events::render_started(frames, settings)).await;
+        self.before_film(settings, session).await;
         let made_at = self.now();
-        let shown = plan::Shown { profile, reels: main, suffix: String::new() };
-        let request = self.request(job, &session, shown, Some(segments.clone()), made_at.clone(), settings);
+        let request = self.request(job, session, &plan, segments, made_at.clone(), settings);
         let progress = |progress| {
             // Progress that the agent has no time for is not missed.
             self.events.try_send(Event::Ui(events::render_running(progress))).ok();
         };
         match render::film(request, progress, cancel).await {
             Ok(film) => {
-                info!(session = %job.session, path = %film.path.display(), frames = film.frames,
+                info!(session = %job.session, profile, path = %film.path.display(), frames = film.frames,
                     duration_s = film.duration_s, bytes = film.bytes, skipped = film.skipped.len(), "film made");
-                self.note(job, Some(0), film.record(made_at.timestamp())).await;
+                for warning in &film.warnings {
+                    warn!(session = %job.session, profile, "{warning}");
+                }
+                self.note(job, &plan, film.record(made_at.timestamp())).await;
                 self.ui(events::render_success(&film, &session.print_file)).await;
-                self.tell(settings, &session, News::made(&session, &film)).await;
-                self.more_films(job, &session, &reels, settings, cancel).await;
-                self.finish(job, &session, segments).await
+                self.tell(settings, session, News::made(session, &film)).await;
+                self.after_film(settings, session, Ok(&film)).await;
+                Outcome::Done
             }
             Err(RenderError::Cancelled) => {
                 if !self.shutdown.is_cancelled() {
@@ -131,47 +160,7 @@ impl Worker {
                 }
                 Outcome::Cancelled
             }
-            Err(problem) => self.failed(job, settings, &session, &problem).await,
-        }
-    }
-
-    /// The films beside the first one: of other profiles, and of other cameras. One that fails leaves the others; all can
-    /// be made again by `moonlapse render`.
-    async fn more_films(
-        &self,
-        job: &Job,
-        session: &Session,
-        reels: &[plan::Tracked],
-        settings: &Settings,
-        cancel: &CancellationToken,
-    ) {
-        let Ok((profiles, faults)) = FilmSettings::from(settings).profiles() else { return };
-        for fault in faults {
-            warn!(session = %job.session, error = %fault, "a film is left out");
-            self.events.send(Event::Say(format!("Timelapse: {fault}"))).await.ok();
-        }
-        let all = profiles.iter().filter(|profile| profile.automatic);
-        let films = all.flat_map(|profile| plan::films_of(profile, reels).into_iter().map(move |film| (profile, film)));
-        for (profile, (suffix, shown)) in films.skip(1) {
-            let made_at = self.now();
-            let made_of = if let [reel] = shown.as_slice() { Some(reel.number) } else { None };
-            info!(session = %job.session, profile = profile.name, suffix, "film started");
-            let shown = plan::Shown { profile: profile.clone(), reels: shown, suffix };
-            let request = self.request(job, session, shown, None, made_at.clone(), settings);
-            match render::film(request, |_| {}, cancel).await {
-                Ok(film) => {
-                    info!(session = %job.session, profile = film.profile, path = %film.path.display(),
-                        frames = film.frames, duration_s = film.duration_s, bytes = film.bytes, "film made");
-                    self.note(job, made_of, film.record(made_at.timestamp())).await;
-                    self.tell(settings, session, News::made(session, &film)).await;
-                }
-                Err(RenderError::Cancelled) => return,
-                Err(problem) => {
-                    error!(session = %job.session, profile = profile.name, error = %problem, "film failed");
-                    let name = &profile.name;
-                    self.events.send(Event::Say(format!("Timelapse: no film `{name}`: {problem}"))).await.ok();
-                }
-            }
+            Err(problem) => self.failed(job, settings, session, &problem).await,
         }
     }
 
@@ -179,55 +168,52 @@ impl Worker {
         &self,
         job: &Job,
         session: &Session,
-        shown: plan::Shown,
-        segments: Option<PathBuf>,
+        plan: &FilmPlan,
+        segments: &Path,
         made_at: Zoned,
         settings: &Settings,
     ) -> FilmRequest {
-        let (queue, id) = (self.shared.queue.clone(), job.id);
+        let (queue, id, key) = (self.shared.queue.clone(), job.id, plan.key());
         let claim = move |film: &Film| {
             // Without the note a kill in the next moment makes the film twice, no worse.
-            let noted = claim_of(film).map(|claim| queue.claim(id, claim));
+            let noted = claim_of(key.clone(), film).map(|claim| queue.claim(id, claim));
             if let Err(problem) = noted.unwrap_or(Ok(())) {
                 warn!(error = %problem, "the finished film was not noted in the queue");
             }
         };
-        let plan::Shown { profile, reels, suffix } = shown;
-        // The queue knows the first film of a job.
-        let on_verified = if segments.is_some() { OnVerified::new(claim) } else { OnVerified::default() };
-        let segments = segments.filter(|_| reels.first().is_some_and(|main| main.number == 0)).map(|folder| Segments {
-            folder,
-            frames: reels.first().map(|main| main.frames.clone()).unwrap_or_default(),
-        });
         FilmRequest {
-            reels,
-            segments,
+            reels: plan.reels.clone(),
             print: Print::from(session),
             hero: None,
             output_dir: PathBuf::from(&settings.output_path),
-            suffix,
+            suffix: plan.suffix.clone(),
             made_at,
-            profile,
+            profile: plan.profile.clone(),
             tools: self.tools(settings),
-            on_verified,
+            segments: Some(plan.segments(segments.to_owned())),
+            on_verified: OnVerified::new(claim),
         }
     }
 
     /// The film that an earlier attempt finished, when only its end was not noted.
-    async fn finished_before(&self, job: &Job, settings: &Settings) -> Option<(PathBuf, Claim)> {
-        let (claim, folder) = (job.claim.clone()?, PathBuf::from(&settings.output_path));
+    async fn finished_before(&self, job: &Job, plan: &FilmPlan, settings: &Settings) -> Option<(PathBuf, Claim)> {
+        let key = plan.key();
+        let claim = job.claims.iter().find(|claim| claim.film == key)?.clone();
+        let folder = PathBuf::from(&settings.output_path);
         let found = tokio::task::spawn_blocking(move || find_claimed(&folder, &claim).map(|film| (film, claim)));
         found.await.ok().flatten()
     }
 
-    async fn note(&self, job: &Job, reel: Option<u32>, record: FilmRecord) {
+    async fn note(&self, job: &Job, plan: &FilmPlan, record: FilmRecord) {
         let id = job.session.clone();
-        if let Err(problem) = on_disk(&self.store, move |store| store.add_film_of(&id, reel, &record)).await {
+        // The journal keeps a film of several reels as the session's.
+        let made_of = if let [reel] = plan.reels.as_slice() { Some(reel.number) } else { None };
+        if let Err(problem) = on_disk(&self.store, move |store| store.add_film_of(&id, made_of, &record)).await {
             warn!(error = %problem, "the film could not be noted in the journal");
         }
     }
 
-    /// The segments of a film that is there are no more of use.
+    /// The segments of films that are there are no more of use.
     async fn finish(&self, job: &Job, session: &Session, segments: PathBuf) -> Outcome {
         if session.outcome != PrintOutcome::Printing {
             let removed = tokio::task::spawn_blocking(move || fs::remove_dir_all(&segments)).await;
@@ -261,6 +247,7 @@ impl Worker {
         self.ui(events::render_error(problem)).await;
         self.events.send(Event::Say(format!("Timelapse: no film: {problem}"))).await.ok();
         self.tell(settings, session, News::failed(session, &problem.to_string())).await;
+        self.after_film(settings, session, Err(&problem.to_string())).await;
         outcome
     }
 
@@ -323,16 +310,16 @@ impl Worker {
 }
 
 /// What tells a finished film from any other file, whatever name it gets: a rename keeps the file's number.
-fn claim_of(film: &Film) -> Option<Claim> {
+fn claim_of(key: String, film: &Film) -> Option<Claim> {
     let file = film.path.metadata().ok()?;
     let (device, inode) = (file.dev(), file.ino());
-    Some(Claim { device, inode, bytes: film.bytes, frames: film.frames, duration_s: film.duration_s })
+    Some(Claim { film: key, device, inode, bytes: film.bytes, frames: film.frames, duration_s: film.duration_s })
 }
 
 fn record_of(film: &Path, claim: &Claim) -> FilmRecord {
     let modified = film.metadata().and_then(|file| file.modified()).ok();
     let made_at = modified.and_then(|time| jiff::Timestamp::try_from(time).ok()).unwrap_or_default();
-    let Claim { bytes, frames, duration_s, .. } = *claim;
+    let &Claim { bytes, frames, duration_s, .. } = claim;
     FilmRecord { file: film.to_owned(), made_at, frames, duration_s, bytes }
 }
 
@@ -357,7 +344,7 @@ mod tests {
         fs::write(&scratch, "film").unwrap();
         let film = Film {
             path: scratch.clone(),
-            profile: "default".to_owned(),
+            profile: "default".into(),
             preview: None,
             frames: 3,
             repeated: 0,
@@ -367,7 +354,7 @@ mod tests {
             duration_s: 0.1,
             bytes: 4,
         };
-        let claim = claim_of(&film).unwrap();
+        let claim = claim_of("0-default".into(), &film).unwrap();
         assert_eq!(find_claimed(dir.path(), &claim), None, "it has not appeared yet");
         let named = dir.path().join("timelapse_2.mp4");
         fs::write(dir.path().join("timelapse.mp4"), "film").unwrap();

@@ -2,11 +2,12 @@
 //!
 //! [`Films`] is the handle; nothing it does waits. Behind it are two tasks: `clerk` writes down what is asked for, and
 //! `worker` does one thing after the other: what is queued first, then segments of the print that is under way.
-//! `make` is one job from the queue, `policy` what an ended print deserves, `webhook` the news of it.
+//! `plans` are the films that a session has, `make` is one job from the queue, `policy` what an ended print deserves, `webhook` the news of it.
 
 mod clerk;
+mod hooks;
 mod make;
-mod plan;
+mod plans;
 mod policy;
 mod webhook;
 mod worker;

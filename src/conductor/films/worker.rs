@@ -1,6 +1,7 @@
 //! Does one thing after the other.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,13 +11,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::make::Outcome;
+use super::plans::{FilmPlan, plans, reels_of};
 use super::{Shared, Shooting};
 use crate::clock::Clock;
 use crate::conductor::Event;
 use crate::conductor::filming::{SharedStore, on_disk};
 use crate::config::{FilmWhilePrinting, Settings};
 use crate::render::{
-    FilmSettings, NextSegment, PrintWatch, RenderError, SEGMENT_FRAMES, SegmentRequest, Segments, Tools, next_segment,
+    NextSegment, PrintWatch, RenderError, SEGMENT_FRAMES, SegmentRequest, Segments, Tools, next_segment,
 };
 use crate::session::{Job, JobId, Limits, StoreError};
 
@@ -214,61 +216,81 @@ impl Worker {
         summary.frames as usize >= before + SEGMENT_FRAMES as usize
     }
 
+    /// Makes one segment of one of the session's films.
     async fn segment(&mut self, shooting: Shooting) {
         let id = shooting.session.clone();
         let found = on_disk(&self.store, move |store| {
-            let view = store.reels(&id)?.first().map(|main| main.of.view).unwrap_or_default();
-            Ok((store.frames(&id)?, store.segments_dir(&id), view))
+            Ok((reels_of(store, &id)?, store.segments_dir(&id), store.summary(&id)?.frames))
         });
-        let (frames, folder, view) = match found.await {
+        let (reels, folder, newest) = match found.await {
             Ok(found) => found,
-            Err(problem) => {
-                debug!(session = %shooting.session, error = %problem, "no segment for now");
-                self.segments_rest = Some(Instant::now() + TRY_SEGMENT_AGAIN);
-                return;
-            }
+            Err(problem) => return self.rest_segments(&shooting, &problem.to_string()),
         };
-        let newest = frames.last().map_or(0, |frame| frame.number);
+        let plans = match plans(&shooting.settings, &reels) {
+            Ok((plans, _faults)) => plans,
+            Err(problem) => return self.no_more_segments(shooting, &problem),
+        };
+        let mut suitable = false;
+        let mut reasons = Vec::new();
+        for plan in plans {
+            let segments = plan.segments(folder.clone());
+            match self.next_segment_of(plan, segments, &shooting).await {
+                Ok(NextSegment::Made { first, last, bytes }) => {
+                    debug!(session = %shooting.session, first, last, bytes, "segment ready");
+                    return;
+                }
+                Ok(NextSegment::UpToDate) => suitable = true,
+                Ok(NextSegment::Unsuitable(reason)) => reasons.push(reason),
+                Err(RenderError::Cancelled) => return,
+                Err(
+                    problem @ (RenderError::NoMemory
+                    | RenderError::DiskFull { .. }
+                    | RenderError::Killed { signal: 9, .. }
+                    | RenderError::Stalled { .. }),
+                ) => return self.rest_segments(&shooting, &problem.to_string()),
+                Err(problem) => return self.no_more_segments(shooting, &problem),
+            }
+        }
+        if suitable || reasons.is_empty() {
+            let whole = newest / SEGMENT_FRAMES * SEGMENT_FRAMES;
+            self.segmented = Some((shooting, whole as usize));
+        } else {
+            info!(session = %shooting.session, ?reasons, "the film is made when the print has ended");
+            self.no_segments = Some(shooting);
+        }
+    }
+
+    async fn next_segment_of(
+        &self,
+        plan: FilmPlan,
+        folder: PathBuf,
+        shooting: &Shooting,
+    ) -> Result<NextSegment, RenderError> {
+        let [lead] = plan.reels.as_slice() else { return Ok(NextSegment::Unsuitable("it shows several cameras")) };
         let request = SegmentRequest {
-            segments: Segments { folder, frames },
-            settings: FilmSettings::from(&shooting.settings),
-            view,
+            segments: Segments { folder, frames: lead.frames.clone() },
+            reel: lead.number,
+            view: lead.view,
+            profile: plan.profile,
             tools: self.tools(&shooting.settings),
         };
         let mut now_shooting = self.shared.shooting.subscribe();
         let other = |now: &Option<Shooting>| now.as_ref().is_none_or(|now| now.session != shooting.session);
-        let outcome = tokio::select! {
+        tokio::select! {
             made = next_segment(request, &self.shutdown) => made,
             // The film is made now, with more threads and a better priority than the segment has.
             _ = now_shooting.wait_for(other) => Err(RenderError::Cancelled),
-        };
-        match outcome {
-            Ok(NextSegment::Made { first, last, bytes }) => {
-                debug!(session = %shooting.session, first, last, bytes, "segment ready");
-            }
-            Ok(NextSegment::UpToDate) => {
-                let whole = newest / SEGMENT_FRAMES * SEGMENT_FRAMES;
-                self.segmented = Some((shooting, whole as usize));
-            }
-            Ok(NextSegment::Unsuitable) => {
-                info!(session = %shooting.session, "the film is made when the print has ended: its settings need all frames at once");
-                self.no_segments = Some(shooting);
-            }
-            Err(RenderError::Cancelled) => {}
-            Err(
-                problem @ (RenderError::NoMemory
-                | RenderError::DiskFull { .. }
-                | RenderError::Killed { signal: 9, .. }
-                | RenderError::Stalled { .. }),
-            ) => {
-                debug!(session = %shooting.session, error = %problem, "no segment for now");
-                self.segments_rest = Some(Instant::now() + TRY_SEGMENT_AGAIN);
-            }
-            Err(problem) => {
-                warn!(session = %shooting.session, error = %problem, "the film is made when the print has ended: a part of it failed");
-                self.no_segments = Some(shooting);
-            }
         }
+    }
+
+    fn rest_segments(&mut self, shooting: &Shooting, problem: &str) {
+        debug!(session = %shooting.session, problem, "no segment for now");
+        self.segments_rest = Some(Instant::now() + TRY_SEGMENT_AGAIN);
+    }
+
+    fn no_more_segments(&mut self, shooting: Shooting, problem: &RenderError) {
+        warn!(session = %shooting.session, error = %problem, "the film is made when the print has ended: a part of it failed");
+        self.no_segments = Some(shooting);
     }
 
     /// Deletes what is beyond the limits. Only between prints: a frame must not wait for it.

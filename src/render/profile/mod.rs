@@ -108,14 +108,6 @@ impl FilmSettings {
     }
 }
 
-impl FilmSettings {
-    /// The default film alone.
-    pub(super) fn default_profile(&self) -> Result<Profile, RenderError> {
-        let (mut profiles, _) = self.profiles()?;
-        Ok(profiles.swap_remove(0))
-    }
-}
-
 impl Profile {
     /// How pictures of a reel are turned: as the profile says; as the settings say, which are those of the main camera; as
     /// the camera's own view says.

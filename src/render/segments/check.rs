@@ -15,18 +15,26 @@ use super::super::progress::FfmpegProgress;
 use super::super::verify::{Expected, sound, verify};
 use super::super::{RenderError, Tools, Transcript};
 
-/// Largest error of a frame's time, s: the film's clock has 90 000 ticks a second.
-const TIME_TOLERANCE: f64 = 1.5 / 90_000.0;
+/// What a joined film should be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Whole {
+    /// Frames.
+    pub(super) frames: u32,
+    /// Frames a second.
+    pub(super) fps: f64,
+    /// Largest error of a frame's time, s.
+    pub(super) time_tolerance: f64,
+}
 
 /// Checks the film, and gives its duration in s. Without ffprobe the whole film is decoded instead.
 pub(super) async fn check_joined(
     film: &Path,
-    frames: u32,
-    fps: f64,
+    whole: Whole,
     tools: &Tools,
     prefix: &[OsString],
     cancel: &CancellationToken,
 ) -> Result<f64, RenderError> {
+    let Whole { frames, fps, .. } = whole;
     let Some(ffprobe) = tools.find_ffprobe() else {
         let expected = Expected { frames, fps, exact: true, timeless: false };
         return verify(film, expected, tools, prefix, cancel).await.map(|contents| contents.duration_s);
@@ -40,7 +48,7 @@ pub(super) async fn check_joined(
     let ((listed, list_words), (status, words)) = tokio::try_join!(list, decode)?;
     sound(check(listed, list_words, film))?;
     let transcript = sound(check(status, words, film))?;
-    match packets.flaw(frames, fps, decoded.frame) {
+    match packets.flaw(whole, decoded.frame) {
         None => Ok(f64::from(frames) / fps),
         Some(reason) => Err(unsound(reason, transcript)),
     }
@@ -84,13 +92,14 @@ impl Packets {
         true
     }
 
-    fn flaw(&mut self, frames: u32, fps: f64, keys_decoded: u32) -> Option<String> {
+    fn flaw(&mut self, whole: Whole, keys_decoded: u32) -> Option<String> {
+        let Whole { frames, fps, time_tolerance } = whole;
         if self.unread > 0 || self.times.len() != frames as usize {
             return Some(format!("it has {} frames instead of {frames}", self.times.len()));
         }
         // They are listed as they are decoded, which is not the order in which they are shown.
         self.times.sort_by(f64::total_cmp);
-        let late = (0u32..).zip(&self.times).find(|&(i, time)| (time - f64::from(i) / fps).abs() > TIME_TOLERANCE);
+        let late = (0u32..).zip(&self.times).find(|&(i, time)| (time - f64::from(i) / fps).abs() > time_tolerance);
         if let Some((i, time)) = late {
             return Some(format!("frame {} is shown at {time:.6} s instead of {:.6} s", i + 1, f64::from(i) / fps));
         }
@@ -109,15 +118,19 @@ mod tests {
         packets
     }
 
+    fn whole(frames: u32) -> Whole {
+        Whole { frames, fps: 12.5, time_tolerance: 1e-5 }
+    }
+
     #[test]
     fn every_frame_must_be_there_at_its_time() {
         let lines = "0.000000,K__\n0.240000,__\n0.080000,__\n0.160000,__,\n";
-        assert_eq!(read(lines).flaw(4, 12.5, 1), None);
-        assert_eq!(read(lines).flaw(5, 12.5, 1).unwrap(), "it has 4 frames instead of 5");
-        assert_eq!(read(lines).flaw(4, 12.5, 0).unwrap(), "0 of its 1 key frames can be decoded");
+        assert_eq!(read(lines).flaw(whole(4), 1), None);
+        assert_eq!(read(lines).flaw(whole(5), 1).unwrap(), "it has 4 frames instead of 5");
+        assert_eq!(read(lines).flaw(whole(4), 0).unwrap(), "0 of its 1 key frames can be decoded");
         let doubled = lines.replace("0.240000", "0.160000");
-        assert_eq!(read(&doubled).flaw(4, 12.5, 1).unwrap(), "frame 4 is shown at 0.160000 s instead of 0.240000 s");
-        assert!(read("N/A,K__\n").flaw(1, 12.5, 1).is_some());
-        assert!(read("").flaw(0, 12.5, 0).is_some(), "an empty film is none");
+        assert_eq!(read(&doubled).flaw(whole(4), 1).unwrap(), "frame 4 is shown at 0.160000 s instead of 0.240000 s");
+        assert!(read("N/A,K__\n").flaw(whole(1), 1).is_some());
+        assert!(read("").flaw(whole(0), 0).is_some(), "an empty film is none");
     }
 }

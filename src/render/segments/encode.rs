@@ -11,13 +11,12 @@ use super::super::film::blocking;
 use super::super::give_way::memory_to_start;
 use super::super::process::check;
 use super::super::progress::FfmpegProgress;
-use super::super::recipe::Source;
 use super::super::scratch::Scratch;
 use super::super::survey::{Survey, survey};
 use super::super::tools::{Priority, prefix};
 use super::super::verify::{Expected, verify};
-use super::super::{FilmSettings, RenderError, Tools};
-use super::recipe::{NOMINAL_FPS, Recipe};
+use super::super::{PieceRecipe, Profile, RenderError, Tools};
+use super::recipe::Recipe;
 use super::shelf::{Shelf, first_missing};
 use super::{SEGMENT_FRAMES, Segments, blocks};
 use crate::session::{Frame, View};
@@ -27,10 +26,12 @@ use crate::session::{Frame, View};
 pub struct SegmentRequest {
     /// Of which frames, and where.
     pub segments: Segments,
-    /// How the film is to look; segments are made for the default profile.
-    pub settings: FilmSettings,
+    /// The reel's number in its session.
+    pub reel: u32,
     /// How the reel's pictures are shown.
     pub view: View,
+    /// What the film is to be like.
+    pub profile: Profile,
     /// What makes them.
     pub tools: Tools,
 }
@@ -49,8 +50,8 @@ pub enum NextSegment {
     },
     /// Every segment that can be made so far is there.
     UpToDate,
-    /// A film with these settings is not made from segments.
-    Unsuitable,
+    /// A film like this is not made from segments, for this reason.
+    Unsuitable(&'static str),
 }
 
 /// Makes the first segment that is missing, with one thread and below the priority of everything else.
@@ -60,11 +61,12 @@ pub enum NextSegment {
 /// # Errors
 /// See [`RenderError`]; the frames and the other segments are kept in every case.
 pub async fn next_segment(request: SegmentRequest, cancel: &CancellationToken) -> Result<NextSegment, RenderError> {
-    let SegmentRequest { segments: Segments { folder, frames }, settings, view, tools } = request;
-    let profile = settings.default_profile()?;
+    let SegmentRequest { segments: Segments { folder, frames }, reel, view, profile, tools } = request;
     let Some(Survey { width, height, .. }) = Survey::of_journal(&frames) else { return Ok(NextSegment::UpToDate) };
-    let source = Source { width, height, part: view.crop, turn: profile.turn_of(0, &view) };
-    let Some(recipe) = Recipe::of(&profile, source) else { return Ok(NextSegment::Unsuitable) };
+    let recipe = match Recipe::of(&profile, reel, &view, (width, height)) {
+        Ok(recipe) => recipe,
+        Err(reason) => return Ok(NextSegment::Unsuitable(reason)),
+    };
     let newest = frames.last().map_or(0, |frame| frame.number);
     if newest < SEGMENT_FRAMES {
         return Ok(NextSegment::UpToDate);
@@ -90,7 +92,7 @@ pub async fn next_segment(request: SegmentRequest, cancel: &CancellationToken) -
     let encoder = Encoder { recipe: &recipe, tools: &tools, program: &program, prefix: &prefix, threads: 1 };
     let paths: Vec<PathBuf> = block.iter().map(|frame| frame.path.clone()).collect();
     let part = scratch.piece();
-    encoder.encode(&paths, &scratch.list(), &part, |_| {}, cancel).await?;
+    encoder.encode(&paths, &scratch.list_of(0), &part, |_| {}, cancel).await?;
     let (first, last) = (block.first().map_or(0, |f| f.number), block.last().map_or(0, |f| f.number));
     let bytes = blocking(move || {
         // The scratch files go when the piece has its place.
@@ -149,7 +151,7 @@ impl Encoder<'_> {
             .await?;
         check(status, transcript, folder)?;
         let frames = u32::try_from(frames.len()).unwrap_or(u32::MAX);
-        let expected = Expected { frames, fps: f64::from(NOMINAL_FPS), exact: true, timeless: false };
+        let expected = Expected { frames, fps: f64::from(PieceRecipe::RATE), exact: true, timeless: false };
         verify(output, expected, self.tools, self.prefix, cancel).await?;
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Makes a film from segments.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -9,12 +10,12 @@ use tokio_util::sync::CancellationToken;
 use super::super::film::{Progress, blocking};
 use super::super::process::check;
 use super::super::scratch::Scratch;
-use super::super::{Fps, RenderError, Tools};
-use super::check::check_joined;
+use super::super::{PieceRecipe, RenderError, Shown, Timeline, Tools};
+use super::blocks;
+use super::check::{Whole, check_joined};
 use super::encode::Encoder;
-use super::recipe::{NOMINAL_FPS, Recipe};
+use super::recipe::Recipe;
 use super::shelf::Shelf;
-use super::{Segments, blocks};
 use crate::session::Frame;
 
 /// Threads for what is missing; the print is over.
@@ -30,12 +31,16 @@ pub(in crate::render) struct Join<'a> {
     pub(in crate::render) scratch: &'a Scratch,
     /// The folder of the film.
     pub(in crate::render) output_dir: &'a Path,
-    /// How often the last frame is shown again.
-    pub(in crate::render) repeat_last: u32,
-    /// The film's frame rate.
-    pub(in crate::render) fps: Fps,
-    /// Its tags, as options of ffmpeg.
-    pub(in crate::render) tags: Vec<String>,
+    /// Options that say where the film comes from.
+    pub(in crate::render) tags: &'a [String],
+    /// The folder of the segments.
+    pub(in crate::render) segments: &'a Path,
+    /// The frames of the reel, in order.
+    pub(in crate::render) frames: &'a [Frame],
+    /// Which of them the film shows when, and its rate.
+    pub(in crate::render) timeline: &'a Timeline,
+    /// What stands for the still of the finished part.
+    pub(in crate::render) hero: Option<&'a Path>,
 }
 
 /// A part of the film, with its number of frames.
@@ -50,18 +55,18 @@ impl Join<'_> {
     /// `None` when there is not one segment to use.
     pub(in crate::render) async fn go(
         &self,
-        segments: &Segments,
         mut on_progress: impl FnMut(Progress) + Send,
         cancel: &CancellationToken,
     ) -> Result<Option<(u32, f64)>, RenderError> {
         let pieces = {
-            let (segments, recipe, repeat_last) = (segments.clone(), self.recipe.clone(), self.repeat_last);
-            blocking(move || Ok(pieces(&Shelf::open(&segments.folder), &recipe, &segments.frames, repeat_last))).await?
+            let (folder, recipe, frames) = (self.segments.to_owned(), self.recipe.clone(), self.frames.to_vec());
+            let (order, hero) = (self.timeline.order.clone(), self.hero.map(Path::to_owned));
+            blocking(move || Ok(pieces(&Shelf::open(&folder), &recipe, &frames, &order, hero.as_deref()))).await?
         };
         let Some(pieces) = pieces else { return Ok(None) };
         let total: u32 = pieces.iter().map(Piece::frames).sum();
         let ready = pieces.iter().filter(|piece| matches!(piece, Piece::Ready(..))).count();
-        tracing::debug!(ready, pieces = pieces.len(), frames = total, fps = %self.fps, "joining segments");
+        tracing::debug!(ready, pieces = pieces.len(), frames = total, fps = %self.timeline.fps, "joining segments");
 
         let encoder = Encoder {
             recipe: self.recipe,
@@ -80,24 +85,25 @@ impl Join<'_> {
                     let file = self.scratch.piece();
                     let on_frame =
                         |frame: u32| on_progress(Progress { frame: (done + frame).min(total), frames: total });
-                    encoder.encode(&frames, &self.scratch.list(), &file, on_frame, cancel).await?;
+                    encoder.encode(&frames, &self.scratch.list_of(0), &file, on_frame, cancel).await?;
                     done += length;
                     file
                 }
             };
-            write_entry(&mut list, &file, f64::from(length) / f64::from(NOMINAL_FPS))?;
+            write_entry(&mut list, &file, f64::from(length) / f64::from(PieceRecipe::RATE))?;
         }
         self.join(&list, cancel).await?;
-        let duration_s =
-            check_joined(&self.scratch.film(), total, self.fps.as_f64(), self.tools, self.prefix, cancel).await?;
+        let fps = self.timeline.fps.as_f64();
+        let whole = Whole { frames: total, fps, time_tolerance: self.recipe.time_tolerance };
+        let duration_s = check_joined(&self.scratch.film(), whole, self.tools, self.prefix, cancel).await?;
         on_progress(Progress { frame: total, frames: total });
         Ok(Some((total, duration_s)))
     }
 
     async fn join(&self, list: &str, cancel: &CancellationToken) -> Result<(), RenderError> {
-        let (path, film) = (self.scratch.list(), self.scratch.film());
+        let (path, film) = (self.scratch.list_of(0), self.scratch.film());
         tokio::fs::write(&path, list).await.map_err(|error| RenderError::io("write", &path, error))?;
-        let args: Vec<OsString> = self.recipe.join_args(&path, &film, self.fps, &self.tags);
+        let args: Vec<OsString> = self.recipe.join_args(&path, &film, self.timeline.fps, self.tags);
         let run = self.tools.write(self.prefix, self.program, &args, self.output_dir);
         let mut bytes = 0;
         let (status, transcript) = run
@@ -123,34 +129,56 @@ impl Piece {
     }
 }
 
-/// The parts of the film in order; repeats of the last frame are always missing. Neighbours that are missing are one
-/// part. `None` when nothing is ready.
-fn pieces(shelf: &Shelf, recipe: &Recipe, frames: &[Frame], repeat_last: u32) -> Option<Vec<Piece>> {
+/// The parts of the film in order: a ready segment wherever its frames are shown one after the other, and what is missing
+/// in between in as few parts as possible. `None` when nothing is ready.
+fn pieces(
+    shelf: &Shelf,
+    recipe: &Recipe,
+    frames: &[Frame],
+    order: &[Shown],
+    hero: Option<&Path>,
+) -> Option<Vec<Piece>> {
     if shelf.is_empty() {
         return None;
     }
-    let mut pieces: Vec<Piece> = Vec::new();
+    // By the index of their first frame.
+    let mut ready: HashMap<usize, (usize, PathBuf)> = HashMap::new();
+    let mut index = 0;
     for block in blocks(frames) {
-        match shelf.find(recipe, block) {
-            Some(file) => pieces.push(Piece::Ready(file, u32::try_from(block.len()).ok()?)),
-            None => add_missing(&mut pieces, block.iter().map(|frame| frame.path.clone())),
+        if let Some(file) = shelf.find(recipe, block) {
+            ready.insert(index, (block.len(), file));
         }
+        index += block.len();
     }
-    if !pieces.iter().any(Piece::is_ready) {
-        return None;
+    let last = frames.len().saturating_sub(1);
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut rest = order;
+    while let Some(shown) = rest.first() {
+        let whole = |(length, _): &&(usize, PathBuf)| {
+            let Shown::Frame(first) = *shown else { return false };
+            rest.get(..*length).is_some_and(|run| (first..).map(Shown::Frame).zip(run).all(|(a, b)| a == *b))
+        };
+        let segment = match shown {
+            Shown::Frame(first) => ready.get(first).filter(whole),
+            Shown::Hero => None,
+        };
+        if let Some((length, file)) = segment {
+            pieces.push(Piece::Ready(file.clone(), u32::try_from(*length).ok()?));
+            rest = rest.get(*length..)?;
+            continue;
+        }
+        let path = match (shown, hero) {
+            (Shown::Hero, Some(hero)) => hero,
+            (Shown::Hero, None) => &frames.get(last)?.path,
+            (Shown::Frame(index), _) => &frames.get(*index)?.path,
+        };
+        match pieces.last_mut() {
+            Some(Piece::Missing(before)) => before.push(path.to_owned()),
+            _ => pieces.push(Piece::Missing(vec![path.to_owned()])),
+        }
+        rest = rest.get(1..)?;
     }
-    let last = frames.last().map(|frame| frame.path.clone());
-    add_missing(&mut pieces, last.into_iter().cycle().take(repeat_last as usize));
-    Some(pieces)
-}
-
-fn add_missing(pieces: &mut Vec<Piece>, paths: impl Iterator<Item = PathBuf>) {
-    let mut paths = paths.peekable();
-    match pieces.last_mut() {
-        _ if paths.peek().is_none() => {}
-        Some(Piece::Missing(before)) => before.extend(paths),
-        _ => pieces.push(Piece::Missing(paths.collect())),
-    }
+    pieces.iter().any(Piece::is_ready).then_some(pieces)
 }
 
 /// With the exact duration: what ffmpeg would read from the file is rounded.
@@ -165,32 +193,45 @@ fn write_entry(list: &mut String, file: &Path, seconds: f64) -> Result<(), Rende
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::{FilmSettings, Profile};
     use super::super::tests::frames;
     use super::*;
+    use crate::session::View;
 
     /// `R15` for a segment that is ready, `M3` for frames that are missing.
     fn shown(pieces: &[Piece]) -> Vec<String> {
         pieces.iter().map(|p| format!("{}{}", if p.is_ready() { "R" } else { "M" }, p.frames())).collect()
     }
 
+    /// The first frame `first` times, all others once, the last one `last` times more, and the still.
+    fn order(frames: &[Frame], first: usize, last: usize, hero: usize) -> Vec<Shown> {
+        let end = frames.len() - 1;
+        let body = std::iter::repeat_n(0, first).chain(0..=end).chain(std::iter::repeat_n(end, last));
+        body.map(Shown::Frame).chain(std::iter::repeat_n(Shown::Hero, hero)).collect()
+    }
+
     #[test]
     fn what_no_segment_holds_is_encoded_in_as_few_pieces_as_possible() {
         let dir = tempfile::tempdir().unwrap();
-        let recipe = Recipe::of_default(64, 48);
+        let profile = Profile::of_settings(&FilmSettings::default()).unwrap();
+        let recipe = Recipe::of(&profile, 0, &View::default(), (64, 48)).unwrap();
         let frames = frames(1..=77);
-        let pieces = |frames: &[Frame], repeat| pieces(&Shelf::open(dir.path()), &recipe, frames, repeat);
-        assert_eq!(pieces(&frames, 5), None);
+        let of = |frames: &[Frame], order: &[Shown]| pieces(&Shelf::open(dir.path()), &recipe, frames, order, None);
+        assert_eq!(of(&frames, &order(&frames, 0, 5, 0)), None);
         let all: Vec<_> = blocks(&frames).collect();
         for block in [all[0], all[3], all[4]] {
             let part = dir.path().join("part");
             std::fs::write(&part, "x").unwrap();
             Shelf::open(dir.path()).put(&recipe, block, &part).unwrap();
         }
-        assert_eq!(shown(&pieces(&frames, 5).unwrap()), ["R15", "M30", "R15", "R15", "M7"]);
-        assert_eq!(shown(&pieces(&frames[..75], 5).unwrap()), ["R15", "M30", "R15", "R15", "M5"]);
-        assert_eq!(shown(&pieces(&frames[..75], 0).unwrap()), ["R15", "M30", "R15", "R15"]);
-        assert_eq!(shown(&pieces(&frames[1..], 0).unwrap()), ["M44", "R15", "R15", "M2"], "a frame was lost");
-        let Some(Piece::Missing(tail)) = pieces(&frames[..75], 2).unwrap().pop() else { unreachable!() };
+        let pieces = |frames: &[Frame], first, last, hero| of(frames, &order(frames, first, last, hero)).unwrap();
+        assert_eq!(shown(&pieces(&frames, 0, 5, 0)), ["R15", "M30", "R15", "R15", "M7"]);
+        assert_eq!(shown(&pieces(&frames[..75], 0, 5, 2)), ["R15", "M30", "R15", "R15", "M7"]);
+        assert_eq!(shown(&pieces(&frames[..75], 3, 0, 0)), ["M3", "R15", "M30", "R15", "R15"]);
+        assert_eq!(shown(&pieces(&frames[1..], 0, 0, 0)), ["M44", "R15", "R15", "M2"], "a frame was lost");
+        let Some(Piece::Missing(tail)) = pieces(&frames[..75], 0, 2, 0).pop() else { unreachable!() };
         assert_eq!(tail, [frames[74].path.clone(), frames[74].path.clone()]);
+        let backwards: Vec<Shown> = (0..77).rev().map(Shown::Frame).collect();
+        assert_eq!(of(&frames, &backwards), None, "a segment runs forwards");
     }
 }

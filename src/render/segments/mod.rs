@@ -25,6 +25,7 @@ pub use encode::{NextSegment, SegmentRequest, next_segment};
 pub(super) use join::Join;
 pub(super) use recipe::Recipe;
 
+use super::{Profile, Reel};
 use crate::session::Frame;
 
 /// Frames in a segment. After the last frame at most so many are left to encode, and each segment begins with a key
@@ -38,6 +39,13 @@ pub struct Segments {
     pub folder: PathBuf,
     /// The session's frames, in order.
     pub frames: Vec<Frame>,
+}
+
+/// Tells a session's films apart, also in the names of folders: letters, digits, `-`, `_` and `+`.
+#[must_use]
+pub fn film_key(reels: &[Reel], profile: &Profile) -> String {
+    let reels: Vec<String> = reels.iter().map(|reel| reel.number.to_string()).collect();
+    format!("{}-{}", reels.join("+"), profile.name)
 }
 
 /// Splits frames, in order, where their numbers pass a multiple of [`SEGMENT_FRAMES`]. A frame that was lost later

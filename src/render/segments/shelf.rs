@@ -90,14 +90,17 @@ fn is_segment(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::{FilmSettings, Profile};
     use super::super::blocks;
     use super::super::tests::frames;
     use super::*;
+    use crate::session::View;
 
     #[test]
     fn a_segment_is_found_by_what_shaped_it_and_the_others_are_removed() {
         let dir = tempfile::tempdir().unwrap();
-        let recipe = |(width, height)| Recipe::of_default(width, height);
+        let profile = Profile::of_settings(&FilmSettings::default()).unwrap();
+        let recipe = |size| Recipe::of(&profile, 0, &View::default(), size).unwrap();
         let (recipe, other) = (recipe((64, 48)), recipe((32, 24)));
         let frames = frames(1..=40);
         let all: Vec<_> = blocks(&frames).collect();

@@ -1,6 +1,7 @@
 //! Makes a fault and lives through it as a user would.
 
 use anyhow::{Context, ensure};
+use serde_json::json;
 
 use super::stage::{Print, Stage};
 use super::{ANSWER, Fault, PRINT};
@@ -32,7 +33,7 @@ pub async fn inflict(stage: &mut Stage, print: &mut Print, fault: Fault) -> anyh
             stage.studio.rig.wait_for("the list of objects", ANSWER, listed).await?;
             run(stage, print, "FAULT_EXCLUDE", "EXCLUDE_OBJECT").await
         }
-        Fault::KlipperRestart => restart_klipper(stage).await,
+        Fault::EmergencyStop | Fault::KlipperRestart => stop_klipper(stage, fault).await,
         Fault::MoonrakerRestart => {
             let heard = stage.studio.agent_log().len();
             stage.studio.rig.restart_part(Part::Moonraker).await?;
@@ -91,12 +92,23 @@ async fn cancel(stage: &Stage, print: &mut Print) -> anyhow::Result<()> {
     stage.studio.wait_for_log(heard, "session ended").await
 }
 
-async fn restart_klipper(stage: &mut Stage) -> anyhow::Result<()> {
+/// Ends the print by ending Klipper, and brings Klipper back.
+async fn stop_klipper(stage: &mut Stage, fault: Fault) -> anyhow::Result<()> {
     let heard = stage.studio.agent_log().len();
     let rig = &mut stage.studio.rig;
-    rig.kill_part(Part::Klippy).await?;
-    rig.start_part(Part::Klippy)?;
-    rig.wait_ready().await?;
+    if fault == Fault::EmergencyStop {
+        rig.call("printer.emergency_stop", json!({}), ANSWER).await?;
+        rig.wait_for("the shutdown", ANSWER, |status| status.klippy == "shutdown").await?;
+        let stopped = rig.position();
+        rig.call("printer.firmware_restart", json!({}), ANSWER).await?;
+        rig.wait_for("the end of the shutdown", ANSWER, |status| status.klippy != "shutdown").await?;
+        rig.wait_ready().await?;
+        ensure!(rig.position() == stopped, "the head moved on from {stopped:?} to {:?}", rig.position());
+    } else {
+        rig.kill_part(Part::Klippy).await?;
+        rig.start_part(Part::Klippy)?;
+        rig.wait_ready().await?;
+    }
     let state = rig.with_status(|status| status.print_state().to_owned());
     ensure!(state == "standby", "the print is {state:?} after the restart");
     stage.studio.wait_for_log(heard, "session ended").await?;

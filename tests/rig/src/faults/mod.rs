@@ -39,6 +39,8 @@ pub enum Fault {
     FilamentChange,
     /// The user excludes the current object.
     ExcludeObject,
+    /// The user presses the emergency stop, and then restarts the firmware.
+    EmergencyStop,
     /// The Klipper host is killed and started again.
     KlipperRestart,
     /// Moonraker is restarted.
@@ -51,11 +53,12 @@ pub enum Fault {
 
 impl Fault {
     /// All of them, in the order of the matrix.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Pause,
         Self::Cancel,
         Self::FilamentChange,
         Self::ExcludeObject,
+        Self::EmergencyStop,
         Self::KlipperRestart,
         Self::MoonrakerRestart,
         Self::AgentKill,
@@ -65,7 +68,7 @@ impl Fault {
     /// Whether the print is over with it.
     #[must_use]
     pub fn ends_the_print(self) -> bool {
-        matches!(self, Self::Cancel | Self::KlipperRestart)
+        matches!(self, Self::Cancel | Self::EmergencyStop | Self::KlipperRestart)
     }
 
     /// Whether it is a command, which would be at the same place of the file in a print without timelapse.
@@ -80,6 +83,7 @@ impl Fault {
             Self::Cancel => "cancel",
             Self::FilamentChange => "filament change (M600)",
             Self::ExcludeObject => "exclude current object",
+            Self::EmergencyStop => "emergency stop",
             Self::KlipperRestart => "Klipper restart",
             Self::MoonrakerRestart => "Moonraker restart",
             Self::AgentKill => "agent kill",
@@ -197,8 +201,8 @@ async fn run_until_failure(agent: &Path, way: Way, fault: Fault, phases: &[Phase
     let job = match fault {
         Fault::ExcludeObject => Ok(Job::labelled_squares(way, 10, 14)),
         // Each of these takes more than a layer.
-        Fault::MoonrakerRestart | Fault::CameraLoss => Job::towers(way, 18),
-        Fault::Cancel | Fault::KlipperRestart => Job::towers(way, 4),
+        Fault::MoonrakerRestart | Fault::CameraLoss => Job::towers(way, 20),
+        Fault::Cancel | Fault::EmergencyStop | Fault::KlipperRestart => Job::towers(way, 8),
         Fault::Pause | Fault::FilamentChange | Fault::AgentKill => Job::towers(way, 12),
     };
     let stage = match job {
