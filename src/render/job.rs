@@ -12,7 +12,7 @@ use super::command::{self, Encode};
 use super::film::{FilmRequest, Progress, blocking};
 use super::hardware::Trials;
 use super::process::{Run, check};
-use super::profile::{Codec, EncoderArgs, Format, Picture, Stream};
+use super::profile::{Codec, EncoderArgs, Format, Stream};
 use super::progress::FfmpegProgress;
 use super::recipe::{Chain, Cut, Source};
 use super::reel::{Reel, pair};
@@ -43,7 +43,7 @@ pub(super) struct Made {
 #[derive(Debug)]
 pub(super) struct SurveyedReel {
     pub(super) survey: Survey,
-    source: Source,
+    pub(super) source: Source,
     camera: Option<String>,
     number: u32,
     view: View,
@@ -74,7 +74,7 @@ pub(super) struct Job<'a, F> {
     program: PathBuf,
     prefix: Vec<OsString>,
     on_progress: F,
-    cancel: &'a CancellationToken,
+    pub(super) cancel: &'a CancellationToken,
 }
 
 impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
@@ -314,62 +314,6 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
         Ok(bad)
     }
 
-    /// Makes the temporary preview: what the film shows last. Gives whether it is there. A film without a preview is a
-    /// film, so apart from a cancellation its errors are only logged.
-    pub(super) async fn preview(&self) -> Result<bool, RenderError> {
-        let Some(&last) = self.timeline().order.last() else { return Ok(false) };
-        let as_it_is = self.shows_frames_unchanged();
-        if !as_it_is {
-            match self.picture(last, false).await {
-                Ok(()) => return Ok(true),
-                Err(RenderError::Cancelled) => return Err(RenderError::Cancelled),
-                Err(error) => {
-                    tracing::warn!(%error, "the preview is the last frame as the camera took it");
-                }
-            }
-        }
-        let Some(frame) = self.pictures(last).into_iter().next() else { return Ok(false) };
-        match tokio::fs::copy(frame, self.scratch.preview()).await {
-            Ok(_) => Ok(true),
-            Err(error) => {
-                tracing::warn!(%error, "no preview of the film");
-                Ok(false)
-            }
-        }
-    }
-
-    /// Makes the temporary preview of `shown`, as the film shows it; with the overlay only when asked for, because a
-    /// thumbnail's texts cannot be read.
-    pub(super) async fn picture(&self, shown: Shown, with_overlay: bool) -> Result<(), RenderError> {
-        let output = self.scratch.preview();
-        let mut profile = self.profile.clone();
-        if !with_overlay {
-            profile.overlay = None;
-            if let Some(width) = profile.preview_width {
-                (profile.picture.width, profile.picture.height) = (Some(width), None);
-            }
-        }
-        let sources = self.sources();
-        let fps = self.timeline().fps;
-        let mut overlay = None;
-        if let Some(texts) = &profile.overlay {
-            let size = Chain::new(&profile, &sources, &Cut::default());
-            let text = overlay::script(texts, &[shown], (size.width, size.height), &self.facts());
-            let script = self.scratch.script();
-            write(&script, text).await?;
-            overlay = Some((script, fps));
-        }
-        let chain = Chain::new(&profile, &sources, &Cut { timeline: None, overlay });
-        let args = command::still_args(&self.pictures(shown), &chain.args(), &output);
-        let (status, transcript) = self.run(&args).go(self.cancel, |_| false).await?;
-        let transcript = check(status, transcript, &self.output_dir)?;
-        let picture = tokio::fs::read(&output).await.unwrap_or_default();
-        match JpegInfo::read(&picture) {
-            Ok(_) => Ok(()),
-            Err(flaw) => Err(RenderError::Unsound { reason: format!("the picture: {flaw}"), transcript }),
-        }
-    }
-
     /// The film's name without its ending.
     pub(super) fn stem(&self) -> Result<String, RenderError> {
         let mut stem = match &self.profile.file_name {
@@ -384,28 +328,16 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
         Ok(stem)
     }
 
-    /// The camera's frames as they come, so that a picture of one is a copy of its file.
-    fn shows_frames_unchanged(&self) -> bool {
-        let Profile { picture, watermark, extra, effects, preview_width, .. } = &self.profile;
-        self.reels.iter().all(|reel| reel.source.turn.is_none() && reel.source.part.is_none())
-            && *picture == Picture::default()
-            && watermark.is_none()
-            && extra.filters.is_empty()
-            && effects.blend < 2
-            && preview_width.is_none()
-            && self.reels.len() == 1
-    }
-
-    fn timeline(&self) -> Timeline {
+    pub(super) fn timeline(&self) -> Timeline {
         let frames = self.reels.first().map_or(0, |reel| reel.survey.frames.len());
         self.profile.timing.timeline(frames, self.profile.encoder.codec)
     }
 
-    fn sources(&self) -> Vec<Source> {
+    pub(super) fn sources(&self) -> Vec<Source> {
         self.reels.iter().map(|reel| reel.source).collect()
     }
 
-    fn facts(&self) -> FilmFacts<'_> {
+    pub(super) fn facts(&self) -> FilmFacts<'_> {
         let lead = self.reels.first();
         FilmFacts {
             print: &self.print,
@@ -419,7 +351,7 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
     }
 
     /// The files of what is shown, one for each camera.
-    fn pictures(&self, shown: Shown) -> Vec<PathBuf> {
+    pub(super) fn pictures(&self, shown: Shown) -> Vec<PathBuf> {
         let one = Timeline { fps: super::Fps::whole(1), order: vec![shown] };
         self.files(&one).into_iter().filter_map(|files| files.first().map(|&path| path.to_owned())).collect()
     }
@@ -516,7 +448,7 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
         tags
     }
 
-    fn run<'b>(&'b self, args: &'b [OsString]) -> Run<'b> {
+    pub(super) fn run<'b>(&'b self, args: &'b [OsString]) -> Run<'b> {
         self.tools.run(&self.prefix, &self.program, args)
     }
 }
@@ -558,6 +490,6 @@ fn frame_index(shown: Shown) -> Option<usize> {
     }
 }
 
-async fn write(path: &Path, text: String) -> Result<(), RenderError> {
+pub(super) async fn write(path: &Path, text: String) -> Result<(), RenderError> {
     tokio::fs::write(path, text).await.map_err(|error| RenderError::io("write", path, error))
 }

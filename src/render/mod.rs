@@ -43,6 +43,7 @@ mod scratch;
 mod segments;
 mod settings;
 mod sidecar;
+mod still;
 mod survey;
 mod template;
 mod timing;

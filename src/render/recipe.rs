@@ -215,7 +215,8 @@ pub fn pieces(profile: &Profile, reel: u32, view: &View, width: u32, height: u32
     if profile.encoder.hardware.is_some() {
         return Err("the hardware encoder is not to be kept busy while printing");
     }
-    if !matches!(profile.format, Format::Mp4 | Format::Mov | Format::Mkv) {
+    // Matroska's times are whole milliseconds: a joined film would not have its exact ones.
+    if !matches!(profile.format, Format::Mp4 | Format::Mov) {
         return Err("the pieces cannot be joined in its container");
     }
     if !profile.extra.keeps_frames {
@@ -265,7 +266,8 @@ mod tests {
             pieces(&profile, 0, &View::default(), 1280, 720).is_err()
         };
         assert!(!refused(|_| {}));
-        assert!(!refused(|p| p.format = Format::Mkv));
+        assert!(!refused(|p| p.format = Format::Mov));
+        assert!(refused(|p| p.format = Format::Mkv));
         assert!(refused(|p| p.effects.deflicker = 5));
         assert!(refused(|p| p.effects.blend = 3));
         assert!(refused(|p| p.effects.fade_out = 1.0));
