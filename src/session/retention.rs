@@ -98,6 +98,9 @@ impl Store {
 
     /// Deletes the frames of a session, and the session itself when none of its films is there any more.
     fn delete_frames(&mut self, id: &SessionId) -> Result<(), StoreError> {
+        if !self.summary(id)?.films.iter().any(is_there) {
+            return self.delete(id);
+        }
         let folder = self.dir.join(id.as_str());
         let emptied = self.dir.join(format!("{EMPTIED}{id}"));
         match fs::rename(&folder, &emptied) {
@@ -106,10 +109,10 @@ impl Store {
             }
             _ => disk::sync_folder(&self.dir)?,
         }
-        finish_emptying(&self.journal, id, &emptied)?;
-        self.forget_when_empty(id)
+        finish_emptying(&self.journal, id, &emptied)
     }
 
+    /// Deletes a session whose frames were deleted once its last film is gone too.
     fn forget_when_empty(&mut self, id: &SessionId) -> Result<(), StoreError> {
         let SessionSummary { frames, lost, films, .. } = self.summary(id)?;
         // Lost frames may come back, from a disk that is not there at the moment.
