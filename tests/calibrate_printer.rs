@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use moonlapse_rig::camera::{Look, Manner};
 use moonlapse_rig::host::gcode::first_layers;
-use moonlapse_rig::host::repository;
+use moonlapse_rig::host::{Status, repository};
 use moonlapse_rig::studio::{Studio, StudioOptions};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_moonlapse");
@@ -23,9 +23,12 @@ async fn studio() -> Studio {
 
 /// What the console says until the calibration has ended.
 async fn calibrate(studio: &Studio, command: &str) -> String {
-    let (since, logged) = (studio.rig.record(), studio.agent_log().len());
+    let since = studio.rig.record();
     studio.rig.gcode(command).await.unwrap();
-    studio.wait_for_log(logged, "Klipper ran script=\"_TIMELAPSE_SAY MSG=\\\"Timelapse: calibration ").await.unwrap();
+    let ended = |status: &Status| {
+        status.console[since.console_from()..].iter().any(|line| line.text.contains("Timelapse: calibration "))
+    };
+    studio.rig.wait_for("the calibration", LIMIT, ended).await.unwrap();
     studio.rig.console(&since).join("\n")
 }
 

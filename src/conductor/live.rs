@@ -27,6 +27,8 @@ pub(super) struct Live {
     next: usize,
     /// Frames come back to where the print goes on, when the nozzle is lifted for its way.
     lifts: bool,
+    /// Size of the file, bytes; tells the macro which file the places are in.
+    size: u64,
     /// The macro forgets what an earlier print left when it hears this number.
     reset: Option<usize>,
     /// Seconds by the plan of the frames that were met.
@@ -36,9 +38,10 @@ pub(super) struct Live {
 }
 
 impl Live {
-    /// The frames of `plan`; `lifts` when the settings lift the nozzle for its way.
-    pub(super) fn new(plan: Plan, lifts: bool) -> Self {
-        Self { shots: Shot::of(plan), next: 0, lifts, reset: Some(0), added_s: 0.0, excluded: Vec::new() }
+    /// The frames of `plan` for a file of `size` bytes (0 where it is not known); `lifts` when the settings lift the nozzle
+    /// for its way.
+    pub(super) fn new(plan: Plan, size: u64, lifts: bool) -> Self {
+        Self { shots: Shot::of(plan), next: 0, lifts, size, reset: Some(0), added_s: 0.0, excluded: Vec::new() }
     }
 
     /// Begins in the middle of a print: what lies before `position` is over, and layers up to `layer` have their frames.
@@ -102,11 +105,12 @@ impl Live {
         if let Some(done) = self.reset.take() {
             script = format!("SET_GCODE_VARIABLE MACRO=_TIMELAPSE_WATCH VARIABLE=done VALUE={done}\n");
         }
-        let rate = rate(batch);
+        let (rate, size) = (rate(batch), self.size);
         write!(
             script,
             "SET_GCODE_VARIABLE MACRO=_TIMELAPSE_WATCH VARIABLE=frames VALUE=\"[{list}]\"\n\
              SET_GCODE_VARIABLE MACRO=_TIMELAPSE_WATCH VARIABLE=rate VALUE={rate:.1}\n\
+             SET_GCODE_VARIABLE MACRO=_TIMELAPSE_WATCH VARIABLE=size VALUE={size}\n\
              UPDATE_DELAYED_GCODE ID=_TIMELAPSE_WATCH DURATION=0.2"
         )
         .ok()?;
@@ -195,7 +199,7 @@ mod tests {
     use super::*;
 
     fn live() -> Live {
-        Live::new(plan("towers_relative_zhop.gcode"), false)
+        Live::new(plan("towers_relative_zhop.gcode"), 116_303, false)
     }
 
     /// The numbers of the frames that Klipper waits for.

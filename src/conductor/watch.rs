@@ -140,7 +140,8 @@ impl Conductor {
             self.orders.push(Order::FollowMotion(true));
             self.say(&format!("Timelapse: {frames} frames planned, in passing"));
         } else {
-            let mut live = Live::new(plan, scheme::lift(&self.settings) > 0.0);
+            let size = printer.print_path().map_or(0, |(_, size)| size);
+            let mut live = Live::new(plan, size, scheme::lift(&self.settings) > 0.0);
             live.skip(position, layer);
             current.watch = Watch::Live(live);
             self.say(&format!("Timelapse: {frames} frames planned, {minutes:.1} minutes in all"));
