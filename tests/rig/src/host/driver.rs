@@ -78,9 +78,12 @@ impl Rig {
     ///
     /// When Klipper refuses.
     pub async fn start_print(&self, name: &str) -> anyhow::Result<()> {
+        // The state of an earlier print of the same file is no start of this one.
+        let from = self.with_status(|status| status.print_states.len());
         self.call("printer.print.start", json!({"filename": name}), SCRIPT).await?;
         self.wait_for("the print to start", ANSWER, |status| {
-            status.get("print_stats", "filename") == name && status.print_state() != "standby"
+            let changes = status.print_states.get(from..).unwrap_or_default();
+            status.get("print_stats", "filename") == name && changes.iter().any(|state| state.text == "printing")
         })
         .await
     }

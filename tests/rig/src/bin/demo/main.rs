@@ -18,7 +18,7 @@ struct Args {
     /// The agent's program.
     #[arg(long)]
     agent: PathBuf,
-    /// The file to print; it brings its own TIMELAPSE_TAKE_FRAME.
+    /// The file to print, as a slicer wrote it, with layers marked by `;LAYER_CHANGE`.
     #[arg(long)]
     gcode: PathBuf,
     /// Where to leave the film and its picture.
@@ -37,7 +37,7 @@ async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let text = std::fs::read_to_string(&args.gcode).with_context(|| format!("reading {}", args.gcode.display()))?;
     let name = args.gcode.file_name().context("the file has no name")?.to_string_lossy().into_owned();
-    let calls = text.lines().filter(|line| line.trim() == "TIMELAPSE_TAKE_FRAME").count();
+    let layers = text.lines().filter(|line| line.trim() == ";LAYER_CHANGE").count();
 
     println!("Starting the printer: Klipper host, Moonraker, camera and agent ...");
     let mut options = StudioOptions::new(args.agent.canonicalize().context("finding the agent")?);
@@ -50,7 +50,7 @@ async fn main() -> anyhow::Result<()> {
         Some(folder) => Some(keep::SecondCamera::start(&studio, &folder.join("side")).await?),
         None => None,
     };
-    println!("Printing {name} at {} % speed, {calls} layers ...", args.speed);
+    println!("Printing {name} at {} % speed, {layers} layers ...", args.speed);
     let since = studio.rig.record();
     let (start, before) = (Instant::now(), studio.agent_usage()?);
     studio.rig.print(&name, text).await?;
@@ -80,7 +80,7 @@ async fn main() -> anyhow::Result<()> {
     let states = studio.rig.print_states(&since);
     println!();
     println!("film            {}", kept.display());
-    println!("frames          {} of {calls} layers; {film_frames} in the film with the last one held", frames.len());
+    println!("frames          {} of {layers} layers; {film_frames} in the film with the last one held", frames.len());
     println!("film            {duration:.2} s, {width}x{height}");
     println!("park position   X {} Y {}", PARK[0], PARK[1]);
     println!("head off it by  {mean:.4} mm on average, {worst:.4} mm at most");
@@ -91,7 +91,7 @@ async fn main() -> anyhow::Result<()> {
         usage.peak_rss_kib as f64 / 1024.0,
     );
     ensure!(!states.iter().any(|state| state == "paused"), "the print was shown as paused");
-    ensure!(frames.len() == calls, "only {} of {calls} frames were taken\n{}", frames.len(), studio.agent_log());
+    ensure!(frames.len() == layers, "only {} of {layers} frames were taken\n{}", frames.len(), studio.agent_log());
     ensure!(worst <= TOLERANCE, "a frame shows the head {worst:.3} mm off its park position");
     Ok(())
 }
