@@ -22,6 +22,7 @@
 //! * [`gcode`]: parser, position and extruder state, layers, slicer features. Pure.
 //! * [`moonraker`]: JSON-RPC over unix socket or websocket.
 //! * [`config`]: the `[timelapse]` section and the settings of the UIs.
+//! * `process_group`: a program with its children.
 //! * [`clock`]: monotonic and wall time, real or simulated.
 #![forbid(unsafe_code)]
 
@@ -38,6 +39,7 @@ pub mod hooks;
 pub mod moonraker;
 pub mod planner;
 pub mod printer;
+mod process_group;
 pub mod render;
 pub mod session;
 pub mod stabilize;

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use memchr::memmem;
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -21,6 +20,7 @@ use super::spec::Script;
 use super::state::Shared;
 use super::{Frame, Freshness, JpegFlaw, JpegInfo, Miss, Span};
 use crate::clock::{Clock, MonoTime};
+use crate::process_group::ProcessGroup;
 
 /// One picture; a DSLR's is about 12 MB.
 const MAX_PICTURE: usize = 64 << 20;
@@ -90,7 +90,7 @@ async fn run(shared: &Shared, script: &Script) -> Result<Run, Miss> {
     let to_file = script.command.iter().any(|word| word.contains("{file}"));
     let words = filled_in(&script.command, &file, &shared.spec.name, number);
     let mut child = spawn(&words, folder.path()).map_err(no_program)?;
-    let mut group = Group::of(&child);
+    let mut group = ProcessGroup::of(&child);
     let heard = Heard { clock: shared.clock, shutter: script.shutter.as_bytes(), notes: Mutex::default() };
     let outcome = timeout(script.timeout, heard.listen(&mut child, !to_file)).await;
     let Ok(status) = outcome else {
@@ -239,31 +239,5 @@ impl Heard<'_> {
 
     fn notes(&self) -> std::sync::MutexGuard<'_, Notes> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The program and its children; killed when dropped while armed.
-struct Group(Option<Pid>);
-
-impl Group {
-    fn of(child: &Child) -> Self {
-        Self(child.id().and_then(|id| Pid::from_raw(id.cast_signed())))
-    }
-
-    fn kill(&mut self) {
-        if let Some(group) = self.0.take() {
-            // It fails when all of them have just ended.
-            let _gone = kill_process_group(group, Signal::KILL);
-        }
-    }
-
-    fn disarm(&mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.kill();
     }
 }

@@ -13,7 +13,6 @@
 //! * [`Lock`]: a camera's automatic exposure, focus and white balance, switched off for a print.
 
 mod facts;
-mod group;
 mod lock;
 mod program;
 mod v4l2;

@@ -7,8 +7,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::time::{Instant, timeout};
 
-use super::group::Group;
 use super::{Facts, When};
+use crate::process_group::ProcessGroup;
 
 /// What is kept of the output: its end, where the reason stands.
 const OUTPUT: usize = 4096;
@@ -85,7 +85,7 @@ async fn run(mut program: Command, name: &str, limit: Duration, keep: usize) -> 
         .kill_on_drop(true)
         .spawn();
     let mut child = spawned.map_err(|error| Failure::Start { program: name.to_owned(), detail: error.to_string() })?;
-    let mut group = Group::of(&child);
+    let mut group = ProcessGroup::of(&child);
     let (out, err) = (tokio::spawn(tail(child.stdout.take(), keep)), tokio::spawn(tail(child.stderr.take(), keep)));
     let ended = timeout(limit, child.wait()).await;
     if ended.is_err() {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::command::shell_line;
 use super::give_way::{Governor, LOOK_EVERY, PrintWatch, Verdict, free_space};
 use super::{RenderError, Transcript};
+use crate::process_group::ProcessGroup;
 
 /// Longest line that is read in one piece.
 const LINE_BYTES: usize = 4096;
@@ -51,7 +52,7 @@ impl Run<'_> {
         mut on_line: impl FnMut(&str) -> bool,
     ) -> Result<(ExitStatus, Transcript), RenderError> {
         let mut child = self.spawn()?;
-        let mut group = Group::of(&child);
+        let mut group = ProcessGroup::of(&child);
         let tail = tokio::spawn(tail(child.stderr.take()));
         let mut lines = child.stdout.take().map(Lines::new);
         let mut deadline = Instant::now() + self.stall_after;
@@ -171,39 +172,6 @@ pub(super) fn check(status: ExitStatus, transcript: Transcript, output_dir: &Pat
         _ if status.success() => Ok(transcript),
         Some(signal) => Err(RenderError::Killed { signal, transcript }),
         None => Err(RenderError::of_stderr(transcript, output_dir)),
-    }
-}
-
-/// Kills the process group of a child when dropped before it was disarmed.
-struct Group(Option<Pid>);
-
-impl Group {
-    fn of(child: &Child) -> Self {
-        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
-    }
-
-    fn signal(&self, signal: Signal) {
-        if let Some(group) = self.0 {
-            let _gone = kill_process_group(group, signal);
-        }
-    }
-
-    /// Works on a stopped group too.
-    fn kill(&mut self) {
-        if let Some(group) = self.0.take() {
-            // Gone already is as good.
-            let _gone = kill_process_group(group, Signal::KILL);
-        }
-    }
-
-    fn disarm(&mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.kill();
     }
 }
 
