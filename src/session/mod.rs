@@ -34,6 +34,7 @@ mod id;
 mod import;
 mod journal;
 mod model;
+mod owner;
 mod publish;
 mod queue;
 mod recover;

@@ -1,12 +1,13 @@
 //! The store itself.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::journal::Journal;
+use super::owner::Owner;
 use super::recover::{self, Recovery};
 use super::{
     FilmRecord, Frame, FrameMeta, JpegInfo, Miss, NewReel, NewSession, Outcome, Reel, Session, SessionId,
@@ -14,7 +15,6 @@ use super::{
 };
 
 const JOURNAL: &str = "journal.db";
-const LOCK: &str = "owner.lock";
 /// Prefix of a session's folder while it is being deleted.
 pub(super) const DELETED: &str = ".deleted-";
 
@@ -26,8 +26,8 @@ pub struct Store {
     recovery: Recovery,
     /// Bytes kept free on the disk.
     reserve: u64,
-    /// Held while open by the owner; the system releases it when the process ends, however it ends.
-    _lock: Option<File>,
+    /// None for those who only look.
+    _owner: Option<Owner>,
 }
 
 impl Store {
@@ -39,9 +39,9 @@ impl Store {
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let dir = dir.into();
         disk::create_folder(&dir)?;
-        let lock = take_lock(&dir)?;
+        let owner = Owner::take(&dir)?;
         let (journal, rebuilt) = recover::open_journal(&dir, &dir.join(JOURNAL))?;
-        let mut store = Self { dir, journal, recovery: Recovery::default(), reserve: 0, _lock: Some(lock) };
+        let mut store = Self { dir, journal, recovery: Recovery::default(), reserve: 0, _owner: Some(owner) };
         import::remove_leftovers(&store.dir);
         store.recovery = recover::reconcile(&store.dir, &store.journal)?;
         store.recovery.journal_rebuilt = rebuilt;
@@ -60,7 +60,7 @@ impl Store {
         let dir = dir.into();
         disk::create_folder(&dir)?;
         let journal = Journal::open(&dir.join(JOURNAL))?;
-        Ok(Self { dir, journal, recovery: Recovery::default(), reserve: 0, _lock: None })
+        Ok(Self { dir, journal, recovery: Recovery::default(), reserve: 0, _owner: None })
     }
 
     /// What [`Store::open`] had to put right.
@@ -385,16 +385,5 @@ impl Store {
 
     fn frame_path(&self, id: &SessionId, reel: u32, number: u32) -> PathBuf {
         recover::frames_dir(&self.dir, id, reel).join(recover::file_name(number))
-    }
-}
-
-fn take_lock(dir: &Path) -> Result<File, StoreError> {
-    let path = dir.join(LOCK);
-    let lock = File::options().create(true).truncate(false).write(true).open(&path);
-    let lock = lock.map_err(|error| StoreError::io("open", &path, error))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Busy { path: dir.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(StoreError::io("lock", &path, error)),
     }
 }
