@@ -9,6 +9,7 @@
 
 mod around;
 mod beginning;
+mod camera_options;
 mod catch_up;
 mod events;
 pub mod filming;
@@ -28,6 +29,7 @@ mod scheme;
 mod shots;
 pub mod standing_orders;
 mod watch;
+pub mod webcams;
 
 use std::time::Duration;
 
