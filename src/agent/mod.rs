@@ -6,9 +6,11 @@
 mod annotator;
 mod calibrate;
 mod connector;
+mod errand;
 mod examination;
 mod introductions;
 mod motion;
+mod trial;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -21,8 +23,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, error, info, trace, warn};
 use url::Url;
 
-use self::calibrate::Calibration;
 use self::connector::{Attached, remote};
+use self::errand::Errand;
 use self::introductions::Introductions;
 use self::motion::Motion;
 use crate::clock::{Clock, MonoTime};
@@ -96,7 +98,7 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
         introductions,
         motion: Motion::default(),
         klippy_socket: None,
-        calibration: None,
+        errand: None,
         examination: None,
         options,
     };
@@ -208,7 +210,8 @@ struct Agent {
     motion: Motion,
     /// Klipper's socket as Moonraker knows it.
     klippy_socket: Option<PathBuf>,
-    calibration: Option<Calibration>,
+    /// What the head does for us while nothing is printed.
+    errand: Option<Errand>,
     /// The doctor's round that is under way.
     examination: Option<AbortOnDropHandle<()>>,
     options: Options,
@@ -283,7 +286,7 @@ impl Agent {
             remote::CONTROL => {
                 if params.get("action").and_then(Json::as_str) == Some("doctor") {
                     self.examine();
-                } else if !self.calibrates(&params, received) {
+                } else if !self.runs_errand(&params, received) {
                     self.conductor.control(&params, &self.printer);
                 }
                 done()

@@ -96,7 +96,7 @@ pub(super) fn render_skipped() -> Json {
 
 /// A print's frames in words: for the console and for Moonraker's history.
 pub(super) fn summary(frames: u32, misses: u32, added_s: f64) -> String {
-    let mut text = format!("{frames} frames");
+    let mut text = if frames == 1 { "1 frame".to_owned() } else { format!("{frames} frames") };
     if misses > 0 {
         text += &format!(", {misses} missed");
     }
@@ -112,6 +112,7 @@ mod tests {
 
     #[test]
     fn a_summary_says_only_what_there_is_to_say() {
+        assert_eq!(summary(1, 0, 0.0), "1 frame");
         assert_eq!(summary(55, 0, 0.0), "55 frames");
         assert_eq!(summary(20, 2, 28.6), "20 frames, 2 missed, about 29 s added (1.4 s a frame)");
         assert_eq!(summary(0, 3, 9.0), "0 frames, 3 missed");

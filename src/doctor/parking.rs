@@ -56,7 +56,7 @@ fn position(klipper: &Klipper, settings: &Settings) -> Vec<Check> {
                 Subject::Settings,
                 format!(
                     "the park position lies {off:.0} mm from the middle of the bed, but the head can go {radius:.0} mm only, \
-                     and Klipper would end the print: choose a place within the circle"
+                     so no frame is taken: choose a place within the circle"
                 ),
             ));
         }
