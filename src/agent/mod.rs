@@ -6,6 +6,7 @@
 mod annotator;
 mod calibrate;
 mod connector;
+mod dry;
 mod errand;
 mod examination;
 mod introductions;
@@ -100,6 +101,7 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
         klippy_socket: None,
         errand: None,
         examination: None,
+        copying: None,
         options,
     };
     let mut keepalive = tokio::time::interval(KEEPALIVE);
@@ -214,6 +216,8 @@ struct Agent {
     errand: Option<Errand>,
     /// The doctor's round that is under way.
     examination: Option<AbortOnDropHandle<()>>,
+    /// A dry copy in the making.
+    copying: Option<AbortOnDropHandle<()>>,
     options: Options,
 }
 
@@ -284,10 +288,11 @@ impl Agent {
                 done()
             }
             remote::CONTROL => {
-                if params.get("action").and_then(Json::as_str) == Some("doctor") {
-                    self.examine();
-                } else if !self.runs_errand(&params, received) {
-                    self.conductor.control(&params, &self.printer);
+                match params.get("action").and_then(Json::as_str) {
+                    Some("doctor") => self.examine(),
+                    Some("dry_run") => self.dry_run(&params),
+                    _ if self.runs_errand(&params, received) => {}
+                    _ => self.conductor.control(&params, &self.printer),
                 }
                 done()
             }
