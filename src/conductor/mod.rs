@@ -9,6 +9,7 @@
 
 mod around;
 mod beginning;
+mod camera_options;
 mod catch_up;
 mod events;
 pub mod filming;
@@ -30,6 +31,7 @@ pub mod standing_orders;
 mod survey;
 mod visit;
 mod watch;
+pub mod webcams;
 
 use std::time::Duration;
 
