@@ -423,9 +423,16 @@ impl Agent {
     /// one is there, and the macros are set up anew.
     fn carry_out(&mut self) {
         for order in self.conductor.take_orders() {
-            if let Order::FollowMotion(wanted) = order {
-                self.motion.follow(wanted.then(|| self.klipper()).flatten());
-                continue;
+            match order {
+                Order::FollowMotion(wanted) => {
+                    self.motion.follow(wanted.then(|| self.klipper()).flatten());
+                    continue;
+                }
+                Order::LookBack => {
+                    self.motion.look_back(self.klipper());
+                    continue;
+                }
+                _ => {}
             }
             let Some(connection) = &self.connection else { continue };
             let jammed = match order {
@@ -438,7 +445,7 @@ impl Agent {
                     tokio::spawn(connector::switch_power(connection.link.clone(), device, on));
                     false
                 }
-                Order::FollowMotion(_) => false,
+                Order::FollowMotion(_) | Order::LookBack => false,
             };
             if jammed {
                 warn!("Moonraker is too slow: an order was dropped");

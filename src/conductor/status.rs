@@ -31,11 +31,7 @@ impl Conductor {
 
     fn of_print(&self, current: &Current) -> String {
         let file = if current.streamed { "a streamed print" } else { current.print_file.as_str() };
-        let added_s = match &current.watch {
-            Watch::Live(live) => live.report().added_s,
-            _ => 0.0,
-        };
-        let so_far = events::summary(self.last_frame.count, self.misses, added_s);
+        let so_far = events::summary(self.last_frame.count, self.misses, &current.survey.report());
         if self.stopped {
             return format!("stopped for {file} by TIMELAPSE_STOP; {so_far}");
         }
