@@ -83,7 +83,13 @@ async fn measure(args: &Args, cameras: usize, jpeg: &[u8]) -> anyhow::Result<Str
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let jpeg = webcam_picture(args.width, args.height).await?;
-    println!("{}x{}, {} fps, {} kB a picture; the agent alone:\n", args.width, args.height, args.fps, jpeg.len() / 1000);
+    println!(
+        "{}x{}, {} fps, {} kB a picture; the agent alone:\n",
+        args.width,
+        args.height,
+        args.fps,
+        jpeg.len() / 1000
+    );
     println!("| cameras open | CPU, % of one core | RSS, MB | greatest RSS, MB | frames of the main one | s |");
     println!("| ---: | ---: | ---: | ---: | ---: | ---: |");
     for cameras in &args.cameras {
