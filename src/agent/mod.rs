@@ -6,9 +6,12 @@
 mod annotator;
 mod calibrate;
 mod connector;
+mod dry;
+mod errand;
 mod examination;
 mod introductions;
 mod motion;
+mod trial;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -21,8 +24,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, error, info, trace, warn};
 use url::Url;
 
-use self::calibrate::Calibration;
 use self::connector::{Attached, remote};
+use self::errand::Errand;
 use self::introductions::Introductions;
 use self::motion::Motion;
 use crate::clock::{Clock, MonoTime};
@@ -96,8 +99,9 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
         introductions,
         motion: Motion::default(),
         klippy_socket: None,
-        calibration: None,
+        errand: None,
         examination: None,
+        copying: None,
         options,
     };
     let mut keepalive = tokio::time::interval(KEEPALIVE);
@@ -208,9 +212,12 @@ struct Agent {
     motion: Motion,
     /// Klipper's socket as Moonraker knows it.
     klippy_socket: Option<PathBuf>,
-    calibration: Option<Calibration>,
+    /// What the head does for us while nothing is printed.
+    errand: Option<Errand>,
     /// The doctor's round that is under way.
     examination: Option<AbortOnDropHandle<()>>,
+    /// A dry copy in the making.
+    copying: Option<AbortOnDropHandle<()>>,
     options: Options,
 }
 
@@ -281,10 +288,11 @@ impl Agent {
                 done()
             }
             remote::CONTROL => {
-                if params.get("action").and_then(Json::as_str) == Some("doctor") {
-                    self.examine();
-                } else if !self.calibrates(&params, received) {
-                    self.conductor.control(&params, &self.printer);
+                match params.get("action").and_then(Json::as_str) {
+                    Some("doctor") => self.examine(),
+                    Some("dry_run") => self.dry_run(&params),
+                    _ if self.runs_errand(&params, received) => {}
+                    _ => self.conductor.control(&params, &self.printer),
                 }
                 done()
             }

@@ -49,6 +49,31 @@ impl Viewpoint {
         let camera = Some(self.spec.name.clone());
         NewReel { camera, camera_uid: self.uid.clone(), track: track.to_owned(), view: self.view }
     }
+
+    /// Takes over what calibration found out about it, unless the user has set its delay.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn recall(&mut self, store: &Store) -> Result<(), StoreError> {
+        if !self.delay_is_set {
+            let known = calibration::known(store, &self.spec, self.uid.as_deref())?;
+            self.spec.timing = known.map(|timing| timing.for_camera());
+        }
+        Ok(())
+    }
+}
+
+/// Gives each camera what calibration found out about it.
+pub async fn recall_calibrations(store: &SharedStore, cameras: &mut [Viewpoint]) {
+    let mut recalled = cameras.to_vec();
+    let work = on_disk(store, move |store| {
+        recalled.iter_mut().try_for_each(|camera| camera.recall(store))?;
+        Ok(recalled)
+    });
+    match work.await {
+        Ok(recalled) => cameras.clone_from_slice(&recalled),
+        Err(problem) => warn!(error = %problem, "what calibration found could not be read"),
+    }
 }
 
 /// What a print's filming needs to begin.
@@ -177,7 +202,7 @@ struct Worker {
 impl Worker {
     async fn run(self, mut shoot: Shoot, mut queue: mpsc::Receiver<Command>) {
         let Self { desk } = self;
-        desk.take_over_calibrations(&mut shoot.cameras).await;
+        recall_calibrations(&desk.store, &mut shoot.cameras).await;
         // Opened first: a camera takes longer to connect than the disk to answer.
         let cameras: Vec<(Viewpoint, Camera)> =
             shoot.cameras.iter().map(|v| (v.clone(), Camera::open(v.spec.clone(), desk.clock))).collect();
@@ -282,17 +307,6 @@ impl Desk {
         let id = session.clone();
         if let Err(problem) = self.disk(move |store| store.miss(&id, &miss)).await {
             warn!(error = %problem, "a miss could not be noted");
-        }
-    }
-
-    /// Gives each camera what calibration found out about it, unless the user has set its delay.
-    async fn take_over_calibrations(&self, cameras: &mut [Viewpoint]) {
-        for camera in cameras.iter_mut().filter(|camera| !camera.delay_is_set) {
-            let (spec, uid) = (camera.spec.clone(), camera.uid.clone());
-            match self.disk(move |store| calibration::known(store, &spec, uid.as_deref())).await {
-                Ok(known) => camera.spec.timing = known.map(|timing| timing.for_camera()),
-                Err(problem) => warn!(error = %problem, "what calibration found could not be read"),
-            }
         }
     }
 

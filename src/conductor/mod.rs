@@ -28,6 +28,7 @@ mod requests;
 mod scheme;
 mod shots;
 pub mod standing_orders;
+mod status;
 mod survey;
 mod visit;
 mod watch;

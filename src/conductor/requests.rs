@@ -33,8 +33,9 @@ impl Conductor {
                 self.say("Timelapse: no more frames of this print; the film is made at its end");
             }
             Some("status") => {
-                let status = self.status();
-                self.say(&status);
+                for line in self.status() {
+                    self.say(&line);
+                }
             }
             other => warn!(?other, "a macro asked for something unknown; are the macros of another version?"),
         }
@@ -100,20 +101,5 @@ impl Conductor {
             Some(Shooting { session: current.session.clone()?, settings: self.film_settings(), film_wanted })
         });
         films.set_shooting(shooting);
-    }
-
-    fn status(&self) -> String {
-        let Self { settings, last_frame, misses, .. } = self;
-        match &self.current {
-            _ if !settings.enabled => "Timelapse: switched off".to_owned(),
-            None => "Timelapse: waiting for a print".to_owned(),
-            Some(current) => format!(
-                "Timelapse: {} {}; {} frames, {misses} missed; camera {}",
-                if self.stopped { "stopped for" } else { "filming" },
-                current.print_file,
-                last_frame.count,
-                self.cameras.first().map_or("none", |c| c.spec.name.as_str()),
-            ),
-        }
     }
 }
