@@ -19,6 +19,8 @@ _KEY = "config"
 
 # Whose record it is. moonraker-timelapse's, the same otherwise, has no such key.
 _OURS = "moonlapse"
+# Beside the record, moonraker-timelapse's as it was: install.sh --uninstall puts it back.
+_BEFORE = "before_moonlapse"
 # What moonraker-timelapse does where its users have set nothing, and we do not. They chose to
 # change a plugin, not their films.
 _INHERITED: Mapping[str, Value] = {"parkhead": False, "park_travel_speed": 100}
@@ -42,6 +44,7 @@ class Store:
         self._database: MoonrakerDatabase = server.lookup_component("database")
         self._settings = settings
         self._record: Dict[str, Any] = {}
+        self._before: Dict[str, Any] = {}
         self._writes = 0
         # While Moonraker loads its components the database answers at once.
         self._take(self._read().result())
@@ -63,6 +66,9 @@ class Store:
         """Writes changed settings. Keys of the record that we do not know stay."""
         self._writes += 1
         self._record.update({**values, _OURS: 1})
+        before, self._before = self._before, {}
+        if before:
+            await self._database.insert_item(_NAMESPACE, _BEFORE, before)
         await self._database.insert_item(_NAMESPACE, _KEY, dict(self._record))
 
     @staticmethod
@@ -79,5 +85,7 @@ class Store:
         return self._database.get_item(_NAMESPACE, _KEY, default={})
 
     def _take(self, record: Any) -> bool:
-        self._record = dict(self._inherit(record)) if isinstance(record, dict) else {}
+        record = dict(record) if isinstance(record, dict) else {}
+        self._before = {} if _OURS in record else record
+        self._record = dict(self._inherit(record))
         return self._settings.load_saved(self._record)

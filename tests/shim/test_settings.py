@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from typing import Any, Dict
 
-from .harness import Browser, MoonrakerTest
+from .harness import REPOSITORY, Browser, MoonrakerTest, RpcError
 
 GET = "machine.timelapse.get_settings"
 POST = "machine.timelapse.post_settings"
@@ -245,6 +247,44 @@ snapshoturl: http://127.0.0.1:9/snapshot
             await restore(browser, {"targetlength": 20, "moonlapse": 1})
             self.assertIs(True, (await browser.call(GET))["parkhead"])
 
+    async def test_the_installer_puts_the_record_of_moonraker_timelapse_back(self) -> None:
+        old = {"targetlength": 20, "camera": "front", "unknown": [1]}
+        async with self.browser() as browser:
+            await restore(browser, old)
+            await browser.call(GET)
+            await browser.call(POST, targetlength=23)
+            await browser.call(POST, targetlength=24)
+            self.ask("restore-settings")
+            namespace = await browser.call("server.database.get_item", namespace="timelapse")
+            self.assertEqual({"config": old}, namespace["value"])
+
+    async def test_the_installer_leaves_no_record_where_there_was_none(self) -> None:
+        async with self.browser() as browser:
+            await restore(browser, {})
+            await forget_before(browser)
+            await browser.call(GET)
+            await browser.call(POST, targetlength=25)
+            self.ask("restore-settings")
+            # Moonraker drops a namespace with its last key.
+            with self.assertRaisesRegex(RpcError, "timelapse not found"):
+                await browser.call("server.database.get_item", namespace="timelapse")
+            self.ask("restore-settings")
+
+    async def test_the_installer_sees_the_component(self) -> None:
+        self.ask("loaded")
+        self.assertEqual("none\n", self.ask("print-state"))
+
+    def ask(self, question: str) -> str:
+        """Asks Moonraker as install.sh does."""
+        program = REPOSITORY / "installer/moonraker.py"
+        path = self.moonraker.folder / "comms/moonraker.sock"
+        done = subprocess.run(
+            [sys.executable, str(program), str(path), question],
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        self.assertEqual(0, done.returncode, done.stderr)
+        return done.stdout
+
     async def test_the_database_cannot_change_them(self) -> None:
         async with self.browser() as browser:
             await restore(browser, {"output_framerate": 60, "targetlength": 20})
@@ -266,6 +306,16 @@ class InheritedSettings(MoonrakerTest):
             ):
                 await restore(browser, record)
                 self.assertEqual(mode, (await browser.call(GET))["mode"])
+
+
+async def forget_before(browser: Browser) -> None:
+    """Drops what an earlier test left."""
+    try:
+        await browser.call(
+            "server.database.delete_item", namespace="timelapse", key="before_moonlapse"
+        )
+    except RpcError:
+        pass
 
 
 async def restore(browser: Browser, record: Any) -> None:
