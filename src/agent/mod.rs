@@ -421,16 +421,9 @@ impl Agent {
     /// one is there, and the macros are set up anew.
     fn carry_out(&mut self) {
         for order in self.conductor.take_orders() {
-            match order {
-                Order::FollowMotion(wanted) => {
-                    self.motion.follow(wanted.then(|| self.klipper()).flatten());
-                    continue;
-                }
-                Order::LookBack => {
-                    self.motion.look_back(self.klipper());
-                    continue;
-                }
-                _ => {}
+            if let Order::FollowMotion(wanted) = order {
+                self.motion.follow(wanted.then(|| self.klipper()).flatten());
+                continue;
             }
             let Some(connection) = &self.connection else { continue };
             let jammed = match order {
@@ -443,7 +436,7 @@ impl Agent {
                     tokio::spawn(connector::switch_power(connection.link.clone(), device, on));
                     false
                 }
-                Order::FollowMotion(_) | Order::LookBack => false,
+                Order::FollowMotion(_) => false,
             };
             if jammed {
                 warn!("Moonraker is too slow: an order was dropped");

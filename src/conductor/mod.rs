@@ -55,6 +55,8 @@ use crate::session::{FrameMeta, HYPERLAPSE, LAYERS, Outcome, SessionId, SessionS
 
 /// The hold is rounded up to a multiple of this, s.
 const HOLD_STEP: f64 = 0.02;
+/// A print that has not lasted longer has just begun, s.
+const JUST_NOW: f64 = 5.0;
 
 /// A print that is under way and filmed.
 #[derive(Debug)]
@@ -245,7 +247,6 @@ impl Conductor {
             self.begin(stats, printer);
         }
         self.read_on(printer);
-        self.look_back();
         self.workshop.films.set_printing(printer.print_stats().state.is_active());
         self.prepare_film();
         self.arm();
@@ -282,7 +283,7 @@ impl Conductor {
             ..FrameMeta::default()
         };
         let standstill = call.standstill(printer.clock(), received);
-        current.survey.expect(&call, standstill.span.until, met);
+        current.survey.expect(&call, met);
         let track = if call.hyperlapse { HYPERLAPSE } else { LAYERS };
         let planned = call.frame.map(|number| ShotId { print: current.number, number });
         let taken = current.filming.frame(Due { standstill, track, meta, planned });
@@ -362,7 +363,9 @@ impl Conductor {
 
     fn begin(&mut self, stats: PrintStats, printer: &Printer) {
         let since = Duration::try_from_secs_f64(stats.total_duration).unwrap_or_default();
+        let just_now = stats.total_duration < JUST_NOW;
         self.begin_filming(stats.filename, stats.total_duration, since);
+        self.listen(just_now);
         self.watch_anew(printer);
         if let Some(cycle_s) = self.settings.hyperlapse() {
             self.gcode(macros::hyperlapse_start(cycle_s));
@@ -413,6 +416,9 @@ impl Conductor {
         }
         let Current { number, watch, survey, filming, film_asked, .. } = current;
         self.unwatch(&watch);
+        if survey.is_listening() {
+            self.orders.push(Order::FollowMotion(false));
+        }
         self.finished = Some(Finished { number, watch, survey });
         self.ending = Some(filming.finish(outcome, film_asked));
     }
