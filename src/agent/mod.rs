@@ -32,7 +32,7 @@ use crate::clock::{Clock, MonoTime};
 use crate::conductor::films::Films;
 use crate::conductor::planning::Downloads;
 use crate::conductor::webcams::{Chosen, choose};
-use crate::conductor::{Conductor, Order, Workshop};
+use crate::conductor::{Conductor, Order, Workshop, last_print};
 use crate::config::{ConfigError, Layer, Merged, Settings, expand_home, merge};
 use crate::moonraker::{
     Backoff, Body, Endpoint, Inbox, Incoming, KlipperState, Link, Ticket, klipper_endpoint, subscription_status,
@@ -75,6 +75,9 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
     // What a kill left of a film in the making.
     let output = PathBuf::from(&settings.output_path);
     tokio::task::spawn_blocking(move || remove_leftovers(&output)).await.ok();
+    let frame_path = PathBuf::from(&settings.frame_path);
+    let looked = tokio::task::spawn_blocking(move || (last_print(&store, &frame_path), store)).await;
+    let (last_print, store) = looked.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
 
     let (events_in, mut events) = mpsc::channel(EVENT_QUEUE);
     let store = Arc::new(Mutex::new(store));
@@ -104,6 +107,9 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
         copying: None,
         options,
     };
+    if let Some(last_print) = last_print {
+        agent.conductor.remember(last_print);
+    }
     let mut keepalive = tokio::time::interval(KEEPALIVE);
     info!(version = env!("CARGO_PKG_VERSION"), "moonlapse started");
     loop {

@@ -17,6 +17,7 @@ pub mod films;
 mod frame_call;
 mod holds;
 mod lane;
+mod last_print;
 mod live;
 mod macros;
 mod messages;
@@ -44,6 +45,7 @@ use self::events::LastFrame;
 use self::filming::{Due, Filming, Shoot, Viewpoint};
 use self::films::{Ending, ending};
 use self::frame_call::{FrameCall, counted};
+pub use self::last_print::{LastPrint, last_print};
 pub use self::messages::{Event, Order, ShotId, Workshop};
 use self::survey::Survey;
 use self::watch::{Finished, Watch};
@@ -499,7 +501,7 @@ impl Conductor {
 
     fn gcode(&mut self, script: String) {
         if self.macros_ready {
-            self.orders.push(Order::Gcode(script));
+            self.orders.push(Order::Gcode(macros::unseen(script)));
         }
     }
 }

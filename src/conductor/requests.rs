@@ -53,9 +53,10 @@ impl Conductor {
             current.film_asked = true;
             self.prepare_film();
             info!("a film will be made when the print ends");
-            return Ok(json!({"status": "queued"}));
+            return Ok(json!({"action": "render", "status": "queued"}));
         }
-        self.make(true, false)
+        let session = self.make(true, false)?;
+        Ok(json!({"action": "render", "status": "started", "session": session.as_str()}))
     }
 
     /// Somebody wants the frames as a zip.
@@ -64,16 +65,18 @@ impl Conductor {
     ///
     /// A sentence for whoever asked.
     pub fn save_frames(&mut self) -> Result<Json, String> {
-        self.make(false, true)
+        let session = self.make(false, true)?;
+        Ok(json!({"action": "saveframes", "status": "running", "session": session.as_str()}))
     }
 
-    fn make(&mut self, film: bool, archive: bool) -> Result<Json, String> {
+    /// Has something made of the present print, or of the last one.
+    fn make(&mut self, film: bool, archive: bool) -> Result<SessionId, String> {
         let session = self.current.as_ref().and_then(|c| c.session.clone()).or_else(|| self.latest.clone());
         let Some(session) = session else {
             return Err("there are no frames yet; `moonlapse sessions` lists the earlier prints".to_owned());
         };
         self.queue(session.clone(), film, archive, true)?;
-        Ok(json!({"status": "started", "session": session.as_str()}))
+        Ok(session)
     }
 
     /// Has something made of a session; `asked` when somebody waits for it.
