@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use moonlapse_rig::camera::Look;
 use moonlapse_rig::host::gcode::first_layers;
 use moonlapse_rig::host::{Part, repository, tail};
 use moonlapse_rig::studio::{Studio, StudioOptions};

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use moonlapse_rig::camera::{Fault, Look};
+use moonlapse_rig::camera::Fault;
 use moonlapse_rig::host::gcode::{first_layers, net_filament};
-use moonlapse_rig::host::{Part, Recording, repository, tail};
+use moonlapse_rig::host::{Part, Recording, repository};
 use moonlapse_rig::studio::{PARK, Studio, StudioOptions, film_facts, wait_for_text};
 use serde_json::json;
 

@@ -281,6 +281,8 @@ impl Agent {
                     self.printer.apply(changes, received);
                     if relevant {
                         self.conductor.follow(&self.printer);
+                    } else {
+                        self.conductor.watch_head(&self.printer);
                     }
                 }
                 done()
@@ -320,6 +322,12 @@ impl Agent {
                 if let Some(settings) = params.get("settings").and_then(Json::as_object) {
                     self.take_settings(settings);
                     self.choose_camera();
+                }
+                done()
+            }
+            "notify_history_changed" => {
+                if let Some(news) = first(params) {
+                    self.conductor.history_changed(&news);
                 }
                 done()
             }

@@ -36,8 +36,8 @@ pub use driver::Recording;
 pub use link::{Stamped, Status};
 pub use options::{Dynamics, RigOptions};
 pub use process::{Process, Usage, tail, usage_of};
-pub(crate) use venv::{find_package, locate};
 pub use venv::repository;
+pub(crate) use venv::{find_package, locate};
 
 use crate::machine::{Machine, TruePosition};
 use crate::mcu::VirtualMcu;
