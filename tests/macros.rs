@@ -143,7 +143,7 @@ async fn where_no_frame_can_be_taken_the_macro_says_so_once_and_does_nothing() {
     assert_eq!(rig.machine().path(path).len(), 0, "the machine moved");
 
     rig.gcode("G28\nG90\nM104 S0\nTEMPERATURE_WAIT SENSOR=extruder MAXIMUM=150").await.unwrap();
-    rig.gcode("TIMELAPSE_TAKE_FRAME").await.unwrap();
+    rig.gcode("M104 S200\nTIMELAPSE_TAKE_FRAME").await.unwrap();
     refused("the extruder is too cold");
     rig.gcode("M109 S200\nPAUSE\nTIMELAPSE_TAKE_FRAME").await.unwrap();
     refused("the print is paused");

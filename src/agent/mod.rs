@@ -6,9 +6,12 @@
 mod annotator;
 mod calibrate;
 mod connector;
+mod dry;
+mod errand;
 mod examination;
 mod introductions;
 mod motion;
+mod trial;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -21,8 +24,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, error, info, trace, warn};
 use url::Url;
 
-use self::calibrate::Calibration;
 use self::connector::{Attached, remote};
+use self::errand::Errand;
 use self::introductions::Introductions;
 use self::motion::Motion;
 use crate::clock::{Clock, MonoTime};
@@ -99,8 +102,9 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
         introductions,
         motion: Motion::default(),
         klippy_socket: None,
-        calibration: None,
+        errand: None,
         examination: None,
+        copying: None,
         options,
     };
     if let Some(last_print) = last_print {
@@ -214,9 +218,12 @@ struct Agent {
     motion: Motion,
     /// Klipper's socket as Moonraker knows it.
     klippy_socket: Option<PathBuf>,
-    calibration: Option<Calibration>,
+    /// What the head does for us while nothing is printed.
+    errand: Option<Errand>,
     /// The doctor's round that is under way.
     examination: Option<AbortOnDropHandle<()>>,
+    /// A dry copy in the making.
+    copying: Option<AbortOnDropHandle<()>>,
     options: Options,
 }
 
@@ -274,6 +281,8 @@ impl Agent {
                     self.printer.apply(changes, received);
                     if relevant {
                         self.conductor.follow(&self.printer);
+                    } else {
+                        self.conductor.watch_head(&self.printer);
                     }
                 }
                 done()
@@ -287,10 +296,11 @@ impl Agent {
                 done()
             }
             remote::CONTROL => {
-                if params.get("action").and_then(Json::as_str) == Some("doctor") {
-                    self.examine();
-                } else if !self.calibrates(&params, received) {
-                    self.conductor.control(&params, &self.printer);
+                match params.get("action").and_then(Json::as_str) {
+                    Some("doctor") => self.examine(),
+                    Some("dry_run") => self.dry_run(&params),
+                    _ if self.runs_errand(&params, received) => {}
+                    _ => self.conductor.control(&params, &self.printer),
                 }
                 done()
             }
@@ -312,6 +322,12 @@ impl Agent {
                 if let Some(settings) = params.get("settings").and_then(Json::as_object) {
                     self.take_settings(settings);
                     self.choose_camera();
+                }
+                done()
+            }
+            "notify_history_changed" => {
+                if let Some(news) = first(params) {
+                    self.conductor.history_changed(&news);
                 }
                 done()
             }

@@ -98,7 +98,7 @@ pub(super) fn render_skipped(reason: &str) -> Json {
 /// A print's frames in words: for the console and for Moonraker's history.
 pub(super) fn summary(frames: u32, misses: u32, surveyed: &Surveyed) -> String {
     let Surveyed { off_mm, unsteady, added_s, .. } = *surveyed;
-    let mut text = format!("{frames} frames");
+    let mut text = if frames == 1 { "1 frame".to_owned() } else { format!("{frames} frames") };
     if misses > 0 {
         text += &format!(", {misses} missed");
     }
@@ -121,6 +121,7 @@ mod tests {
     #[test]
     fn a_summary_says_only_what_there_is_to_say() {
         let nothing = Surveyed::default();
+        assert_eq!(summary(1, 0, &nothing), "1 frame");
         assert_eq!(summary(55, 0, &nothing), "55 frames");
         let planned = Surveyed { added_s: 28.6, ..nothing };
         assert_eq!(summary(20, 2, &planned), "20 frames, 2 missed, about 29 s added (1.4 s a frame)");

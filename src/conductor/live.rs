@@ -159,6 +159,12 @@ impl Live {
         Some(self.shots.get(at)?.snapshot.layer)
     }
 
+    /// The layer of the next frame that is still to come.
+    pub(super) fn next_layer(&self) -> Option<u32> {
+        let ahead = self.shots.iter().find(|shot| matches!(shot.state, State::Planned | State::Armed));
+        ahead.map(|shot| shot.snapshot.layer)
+    }
+
     /// How it went so far.
     pub(super) fn report(&self) -> Report {
         Report::of(&self.shots)

@@ -74,8 +74,13 @@ fn trigger(name: &str) -> &str {
 /// A line on the console. Characters that mean something to Klipper's parser are replaced.
 #[must_use]
 pub(super) fn say(text: &str) -> String {
-    let text: String =
-        text.chars().map(|c| if matches!(c, '"' | '\\' | ';' | '*' | '\n' | '\r') { ' ' } else { c }).collect();
+    let harmless = |c| match c {
+        // Would begin a comment.
+        ';' => ',',
+        '"' | '\\' | '*' | '\n' | '\r' => ' ',
+        other => other,
+    };
+    let text: String = text.chars().map(harmless).collect();
     format!("_TIMELAPSE_SAY MSG=\"{}\"", text.replace('\'', "\u{2019}"))
 }
 

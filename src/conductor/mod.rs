@@ -7,6 +7,7 @@
 //! What takes time is done by workers: [`filming`] hands each moment of a print to its cameras, a `lane` takes and stores
 //! the frames of one camera, [`films`] makes films.
 
+mod about;
 mod around;
 mod beginning;
 mod camera_options;
@@ -14,6 +15,7 @@ mod catch_up;
 mod events;
 pub mod filming;
 pub mod films;
+mod finished;
 mod frame_call;
 mod holds;
 mod lane;
@@ -29,6 +31,7 @@ mod requests;
 mod scheme;
 mod shots;
 pub mod standing_orders;
+mod status;
 mod survey;
 mod visit;
 mod watch;
@@ -40,9 +43,11 @@ use serde_json::Value as Json;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
+use self::about::{About, HistoryJob};
 use self::events::LastFrame;
 use self::filming::{Due, Filming, Shoot, Viewpoint};
 use self::films::{Ending, ending};
+use self::finished::Head;
 use self::frame_call::{FrameCall, counted};
 pub use self::last_print::{LastPrint, last_print};
 pub use self::messages::{Event, Order, ShotId, Workshop};
@@ -78,6 +83,9 @@ struct Current {
     last_layer: Option<u32>,
     /// Klipper knows nothing of this print: it lasts from TIMELAPSE_START to TIMELAPSE_STOP.
     streamed: bool,
+    about: About,
+    /// Few frames are left to come.
+    closing: bool,
 }
 
 /// Decides. See the module's documentation.
@@ -108,6 +116,10 @@ pub struct Conductor {
     macros_ready: bool,
     /// What an earlier run of the agent left open has been looked after.
     caught_up: bool,
+    /// The head of a print that has just ended.
+    head: tokio::sync::watch::Sender<Head>,
+    /// The print under way, as the history has it.
+    history: Option<HistoryJob>,
     orders: Vec<Order>,
 }
 
@@ -131,6 +143,8 @@ impl Conductor {
             macros_have: None,
             macros_ready: false,
             caught_up: false,
+            head: tokio::sync::watch::Sender::new(Head::Moves),
+            history: None,
             orders: Vec::new(),
         }
     }
@@ -181,6 +195,7 @@ impl Conductor {
             self.gcode(after.map_or_else(macros::hyperlapse_stop, macros::hyperlapse_start));
         }
         self.set_up_macros(printer);
+        self.prepare_film();
         self.follow(printer);
         if self.current.is_some() && watch::differs(&before_all, &self.settings, printer) {
             self.watch_anew(printer);
@@ -197,6 +212,8 @@ impl Conductor {
             }
         }
         self.cameras = cameras;
+        // Films are turned as the webcam is.
+        self.prepare_film();
     }
 
     /// Klipper is ready, and its full state is known.
@@ -208,6 +225,7 @@ impl Conductor {
         }
         self.set_up_macros(printer);
         self.catch_up(printer);
+        self.prepare_film();
         self.follow(printer);
         self.rearm(printer);
     }
@@ -220,8 +238,8 @@ impl Conductor {
             current.filming.halt(self.workshop.clock.monotonic());
         }
         self.end_current(Outcome::Error);
+        self.set_head(Head::Taken);
         self.workshop.films.set_printing(false);
-        self.prepare_film();
     }
 
     /// The printer's state changed.
@@ -243,12 +261,15 @@ impl Conductor {
                 self.end_current(outcome);
             }
         }
-        if self.current.is_none() && stats.state.is_active() && self.settings.enabled {
+        let printing = stats.state.is_active();
+        self.know_layers(&stats);
+        if self.current.is_none() && printing && self.settings.enabled {
             self.begin(stats, printer);
         }
         self.read_on(printer);
-        self.workshop.films.set_printing(printer.print_stats().state.is_active());
-        self.prepare_film();
+        self.watch_head(printer);
+        self.workshop.films.set_printing(printing);
+        self.watch_progress(printer);
         self.arm();
     }
 
@@ -401,7 +422,10 @@ impl Conductor {
             survey: Survey::default(),
             last_layer: None,
             streamed: false,
+            about: About::default(),
+            closing: false,
         });
+        self.know_job();
     }
 
     fn end_current(&mut self, outcome: Outcome) {
@@ -414,13 +438,17 @@ impl Conductor {
             self.stopped = false;
             self.gcode(macros::clear_stopped());
         }
-        let Current { number, watch, survey, filming, film_asked, .. } = current;
+        let Current { number, watch, survey, filming, film_asked, streamed, .. } = current;
         self.unwatch(&watch);
         if survey.is_listening() {
             self.orders.push(Order::FollowMotion(false));
         }
         self.finished = Some(Finished { number, watch, survey });
-        self.ending = Some(filming.finish(outcome, film_asked));
+        // Who streams G-code says when it ends, and nothing of the head.
+        let complete = outcome == Outcome::Complete && !streamed;
+        let finished = complete.then(|| self.finished_part());
+        self.ending = Some(filming.finish(outcome, film_asked, finished));
+        self.prepare_film();
     }
 
     fn ended(&mut self, summary: &SessionSummary, film_asked: bool) {

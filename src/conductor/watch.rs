@@ -134,6 +134,7 @@ impl Conductor {
         }
         match outcome {
             Ok(planned) => {
+                current.about.planned(planned.plan.totals.layers);
                 current.watch = Watch::Planned(planned);
                 self.watch_plan(printer);
             }

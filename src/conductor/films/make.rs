@@ -16,7 +16,7 @@ use super::worker::{Worker, later};
 use crate::conductor::filming::on_disk;
 use crate::conductor::{Event, events};
 use crate::config::Settings;
-use crate::render::{self, ArchiveRequest, Film, FilmRequest, OnVerified, Print, RenderError};
+use crate::render::{self, ArchiveRequest, ArchivedReel, Film, FilmRequest, OnVerified, Print, RenderError};
 use crate::session::{Claim, FilmRecord, Job, Outcome as PrintOutcome, Session, StoreError};
 
 /// How often a job under way is looked for in the queue: another process may have cancelled it.
@@ -185,7 +185,6 @@ impl Worker {
         FilmRequest {
             reels: plan.reels.clone(),
             print: Print::from(session),
-            hero: None,
             output_dir: PathBuf::from(&settings.output_path),
             suffix: plan.suffix.clone(),
             made_at,
@@ -255,17 +254,15 @@ impl Worker {
 
     async fn archive(&self, job: &Job, settings: &Settings, cancel: &CancellationToken) -> Outcome {
         let id = job.session.clone();
-        let found =
-            on_disk(&self.store, move |store| Ok((store.session(&id)?, store.frames(&id)?, store.misses(&id)?)));
-        let (session, frames, misses) = match found.await {
+        let found = on_disk(&self.store, move |store| Ok((store.session(&id)?, ArchivedReel::all(store, &id)?)));
+        let (session, reels) = match found.await {
             Ok(found) => found,
             Err(StoreError::NoSession { .. }) => return Outcome::Done,
             Err(problem) => return later(&problem),
         };
         let request = ArchiveRequest {
             session,
-            frames,
-            misses,
+            reels,
             output_dir: PathBuf::from(&settings.output_path),
             made_at: self.now(),
             time_format_code: settings.time_format_code.clone(),
