@@ -90,7 +90,8 @@ impl Printer {
         let rig = rig.moonraker_section(&conf).printer_section(klipper).start().await.unwrap();
         // Several prints run side by side on small machines.
         let look = Look { width: 640, height: 360, ..Look::default() };
-        let camera = Camera::start(CameraConfig { port, look, ..CameraConfig::default() }, rig.machine()).await.unwrap();
+        let camera =
+            Camera::start(CameraConfig { port, look, ..CameraConfig::default() }, rig.machine()).await.unwrap();
         let unit = format!("moonlapse{suffix}");
         let mut printer = Self { data, unit, rig, _camera: camera, agent: None, warnings: Value::Null };
         printer.warnings = printer.ask("server.info").await["warnings"].clone();
@@ -167,7 +168,9 @@ impl Printer {
         let mut film = Value::Null;
         let ended = |status: &moonlapse_rig::host::Status| {
             let events = status.timelapse_events.get(from..).unwrap_or_default();
-            let end = |event: &&Value| event["action"] == "render" && event["status"] != "running" && event["status"] != "started";
+            let end = |event: &&Value| {
+                event["action"] == "render" && event["status"] != "running" && event["status"] != "started"
+            };
             film = events.iter().find(end).cloned().unwrap_or_default();
             !film.is_null()
         };
@@ -200,7 +203,8 @@ impl Printer {
 
     /// A setting of the timelapse page outlives each part, and reaches the macros.
     async fn assert_settings_survive(&mut self, home: &Home) {
-        let set = |value: bool| self.rig.call("machine.timelapse.post_settings", json!({"gcode_verbose": value}), LIMIT);
+        let set =
+            |value: bool| self.rig.call("machine.timelapse.post_settings", json!({"gcode_verbose": value}), LIMIT);
         set(true).await.unwrap();
         self.wait_for_macro("verbose", true).await;
         self.restart_moonraker().await;
@@ -233,7 +237,8 @@ impl Printer {
 /// at each printer while everything is there, and gives the folder of the films.
 async fn come_and_go(home: &Home, printers: &mut [Printer], films: impl Fn(&Printer) -> PathBuf, store_stays: bool) {
     let data: Vec<String> = printers.iter().map(|printer| printer.data.clone()).collect();
-    let left_out = |path: &str| may_change(path) || store_stays && data.iter().any(|data| path == format!("{data}/moonlapse"));
+    let left_out =
+        |path: &str| may_change(path) || store_stays && data.iter().any(|data| path == format!("{data}/moonlapse"));
     let (before, changes) = (home.tree(left_out).unwrap(), home.moonraker_changes().unwrap());
     for round in 1..=rounds() {
         let started = Instant::now();

@@ -24,6 +24,9 @@ _BEFORE = "before_moonlapse"
 # What moonraker-timelapse does where its users have set nothing, and we do not. They chose to
 # change a plugin, not their films.
 _INHERITED: Mapping[str, Value] = {"parkhead": False, "park_travel_speed": 100}
+# Its mode by layer, and ours. Files that call for frames are filmed by their calls in both; to
+# have no others filmed is a wish that nobody could express there.
+_ITS_MODE, _OUR_MODE = "layermacro", "auto"
 
 # The user interfaces wait for the settings before they show anything, so a busy database (a
 # backup, a slow card) must not hold the answer up. Seconds.
@@ -73,7 +76,10 @@ class Store:
         """The record as we would have written it, where it is moonraker-timelapse's."""
         if not record or _OURS in record:
             return record
-        return {**_INHERITED, **record, _OURS: 1}
+        inherited = {**_INHERITED, **record, _OURS: 1}
+        if inherited.get("mode") == _ITS_MODE:
+            inherited["mode"] = _OUR_MODE
+        return inherited
 
     def _read(self) -> asyncio.Future[Any]:
         return self._database.get_item(_NAMESPACE, _KEY, default={})

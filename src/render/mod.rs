@@ -52,10 +52,11 @@ mod tools;
 mod verify;
 mod webp;
 
-pub use archive::{Archive, ArchiveRequest, archive};
+pub use archive::{Archive, ArchiveRequest, ArchivedReel, archive};
 pub use error::{RenderError, Transcript};
 pub use film::{Film, FilmRequest, OnVerified, Progress, film, still};
 pub use give_way::PrintWatch;
+pub use hardware::{Trial, try_encoder};
 pub use import::{ImportError, ImportRequest, Imported, import};
 pub use layout::{Corner, Layout};
 pub use overlay::{Colour, Overlay, Place};
@@ -74,4 +75,4 @@ pub use survey::Skipped;
 pub use template::{Template, TemplateError};
 pub use timing::{Pace, Roll, Shown, Timeline, Timing};
 pub use tokens::{Print, Token};
-pub use tools::Tools;
+pub use tools::{Tools, find_program};
