@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Dict
 
 from ...common import RequestType, TransportType
-from . import cameras, folders, history, schema
+from . import cameras, folders, history, notices, schema
 from .agent import AgentLink
 from .annotator import Annotator
 from .settings import Settings, read_conf
@@ -38,6 +38,7 @@ class Timelapse:
         self._last_frame: Dict[str, Any] = {"framecount": 0, "lastframefile": ""}
         self._rendering = False
         self._history = history.Note(server)
+        self._notices = notices.Notices(server)
 
         register = server.register_endpoint
         register(
@@ -67,6 +68,7 @@ class Timelapse:
     def close(self) -> None:
         """Called by Moonraker when it stops."""
         self._agent.close()
+        self._notices.close()
 
     async def _handle_settings(self, request: WebRequest) -> Dict[str, Any]:
         if request.get_request_type() == RequestType.POST:
@@ -102,6 +104,9 @@ class Timelapse:
             summary = last_frame.get("summary")
             if isinstance(summary, str):
                 self._history.write(summary)
+        notice = request.get("notice", None)
+        if notice is not None:
+            self._notices.tell(notice)
         if event is not None:
             self._relay(event)
         return "ok"

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-use super::Event;
+use super::{Event, notices};
 use super::around::FrameInWork;
 use super::filming::{Desk, Due, Viewpoint};
 use super::finished::{self, Finished};
@@ -233,6 +233,7 @@ impl Worker {
                 self.filmed.insert(reel);
                 if let Some(missed) = self.misses.over() {
                     let line = format!("Timelapse: camera '{}' is back after {missed} missed frames", self.name());
+                    self.desk.tell(Event::Notice(notices::camera_back(self.name(), &line, missed))).await;
                     self.desk.tell(Event::Say(line)).await;
                 }
             }
@@ -299,6 +300,7 @@ impl Worker {
             let missed = self.misses.in_a_row;
             let line = format!("Timelapse: camera '{}' gave none of the last {missed} frames: {reason}", self.name());
             warn!(camera = self.name(), missed, "the camera is gone");
+            self.desk.tell(Event::Notice(notices::camera_gone(self.name(), &line, missed))).await;
             self.desk.tell(Event::Say(line)).await;
             let (desk, facts) = (self.desk.clone(), Facts::default());
             let facts = facts.with("camera", self.name()).with("missed", missed).with("reason", reason);
