@@ -197,6 +197,8 @@ async fn parameters_of_moonraker_timelapse_are_taken_and_wild_ones_are_bounded()
     rig.gcode("_SET_TIMELAPSE_SETUP PARK_POS=nowhere ENABLE=perhaps\nGET_TIMELAPSE_SETUP\nHYPERLAPSE ACTION=NONSENSE")
         .await
         .unwrap();
+    // Its documentation tells users to have this in their print start.
+    rig.gcode("SET_GCODE_VARIABLE MACRO=TIMELAPSE_TAKE_FRAME VARIABLE=check_time VALUE=0.25").await.unwrap();
     let query = serde_json::json!({"objects": {"gcode_macro TIMELAPSE_TAKE_FRAME": null}});
     let answer = rig.call("printer.objects.query", query, Duration::from_secs(10)).await.unwrap();
     let variable = |name: &str| answer["status"]["gcode_macro TIMELAPSE_TAKE_FRAME"][name].clone();

@@ -32,7 +32,7 @@ use crate::clock::{Clock, MonoTime};
 use crate::conductor::films::Films;
 use crate::conductor::planning::Downloads;
 use crate::conductor::webcams::{Chosen, choose};
-use crate::conductor::{Conductor, Order, Workshop};
+use crate::conductor::{Conductor, Order, Workshop, last_print};
 use crate::config::{ConfigError, Layer, Merged, Settings, expand_home, merge};
 use crate::moonraker::{
     Backoff, Body, Endpoint, Inbox, Incoming, KlipperState, Link, Ticket, klipper_endpoint, subscription_status,
@@ -75,6 +75,9 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
     // What a kill left of a film in the making.
     let output = PathBuf::from(&settings.output_path);
     tokio::task::spawn_blocking(move || remove_leftovers(&output)).await.ok();
+    let frame_path = PathBuf::from(&settings.frame_path);
+    let looked = tokio::task::spawn_blocking(move || (last_print(&store, &frame_path), store)).await;
+    let (last_print, store) = looked.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
 
     let (events_in, mut events) = mpsc::channel(EVENT_QUEUE);
     let store = Arc::new(Mutex::new(store));
@@ -104,6 +107,9 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
         copying: None,
         options,
     };
+    if let Some(last_print) = last_print {
+        agent.conductor.remember(last_print);
+    }
     let mut keepalive = tokio::time::interval(KEEPALIVE);
     info!(version = env!("CARGO_PKG_VERSION"), "moonlapse started");
     loop {
@@ -275,6 +281,8 @@ impl Agent {
                     self.printer.apply(changes, received);
                     if relevant {
                         self.conductor.follow(&self.printer);
+                    } else {
+                        self.conductor.watch_head(&self.printer);
                     }
                 }
                 done()
@@ -314,6 +322,12 @@ impl Agent {
                 if let Some(settings) = params.get("settings").and_then(Json::as_object) {
                     self.take_settings(settings);
                     self.choose_camera();
+                }
+                done()
+            }
+            "notify_history_changed" => {
+                if let Some(news) = first(params) {
+                    self.conductor.history_changed(&news);
                 }
                 done()
             }
@@ -423,20 +437,14 @@ impl Agent {
     /// one is there, and the macros are set up anew.
     fn carry_out(&mut self) {
         for order in self.conductor.take_orders() {
-            match order {
-                Order::FollowMotion(wanted) => {
-                    self.motion.follow(wanted.then(|| self.klipper()).flatten());
-                    continue;
-                }
-                Order::LookBack => {
-                    self.motion.look_back(self.klipper());
-                    continue;
-                }
-                _ => {}
+            if let Order::FollowMotion(wanted) = order {
+                self.motion.follow(wanted.then(|| self.klipper()).flatten());
+                continue;
             }
             let Some(connection) = &self.connection else { continue };
             let jammed = match order {
-                Order::Ui { .. } if !connection.has_component => false,
+                Order::Ui { .. } | Order::Notice(_) if !connection.has_component => false,
+                Order::Notice(notice) => connection.events.try_send(serde_json::json!({"notice": notice})).is_err(),
                 Order::Ui { event, last_frame } => {
                     connection.events.try_send(connector::event_params(event, last_frame)).is_err()
                 }
@@ -445,7 +453,7 @@ impl Agent {
                     tokio::spawn(connector::switch_power(connection.link.clone(), device, on));
                     false
                 }
-                Order::FollowMotion(_) | Order::LookBack => false,
+                Order::FollowMotion(_) => false,
             };
             if jammed {
                 warn!("Moonraker is too slow: an order was dropped");

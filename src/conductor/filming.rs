@@ -10,6 +10,7 @@ use tracing::{debug, error, info, warn};
 
 use super::around::Around;
 use super::beginning::{Begun, begin};
+use super::finished::Finished;
 use super::frame_call::Standstill;
 use super::holds::Holds;
 use super::lane::{Lane, Moment};
@@ -116,7 +117,8 @@ pub(super) struct Due {
 enum Command {
     Frame(Box<Due>),
     Skipped { layer: Option<u32>, reason: String },
-    Finish { outcome: Outcome, film_asked: bool },
+    Know { job_id: Option<String>, layers: Option<u32> },
+    Finish { outcome: Outcome, film_asked: bool, finished: Option<Finished> },
 }
 
 /// When the machine was stopped, if it was.
@@ -180,11 +182,19 @@ impl Filming {
         }
     }
 
-    /// Ends the session once the frames that are due have been taken; the handle tells when that is done.
-    pub(super) fn finish(self, outcome: Outcome, film_asked: bool) -> JoinHandle<()> {
+    /// Notes what became known of the print; `None` leaves what is known.
+    pub(super) fn know(&self, job_id: Option<String>, layers: Option<u32>) {
+        let commands = self.commands.clone();
+        // Waits for a place in the queue, which the store's speed bounds.
+        tokio::spawn(async move { commands.send(Command::Know { job_id, layers }).await });
+    }
+
+    /// Ends the session once the frames that are due have been taken, and takes the still of the `finished` part; the handle
+    /// tells when that is done.
+    pub(super) fn finish(self, outcome: Outcome, film_asked: bool, finished: Option<Finished>) -> JoinHandle<()> {
         let Self { commands, task, .. } = self;
         // Waits for a place in the queue, bounded by the cameras' own time limits.
-        tokio::spawn(async move { commands.send(Command::Finish { outcome, film_asked }).await });
+        tokio::spawn(async move { commands.send(Command::Finish { outcome, film_asked, finished }).await });
         task
     }
 
@@ -246,9 +256,21 @@ impl Worker {
                     info!(session = %session.id, ?layer, reason, "frame skipped");
                     desk.note_miss(&session.id, Miss { at: desk.clock.wall(), layer, reason, ..Miss::default() }).await;
                 }
-                Command::Finish { outcome, film_asked } => {
-                    for lane in lanes {
-                        lane.finish().await;
+                Command::Know { job_id, layers } => {
+                    let id = session.id.clone();
+                    let noted = desk.disk(move |store| store.set_about(&id, job_id.as_deref(), layers));
+                    if let Err(problem) = noted.await {
+                        warn!(error = %problem, "what became known of the print was not noted");
+                    }
+                }
+                Command::Finish { outcome, film_asked, finished } => {
+                    let film_waits = finished.as_ref().is_some_and(|finished| finished.for_film);
+                    let mut endings: Vec<_> = lanes.into_iter().map(|lane| lane.end(finished.clone())).collect();
+                    for ending in &mut endings {
+                        ending.frames().await;
+                        if film_waits {
+                            ending.closed().await;
+                        }
                     }
                     let at = desk.clock.wall();
                     let id = session.id.clone();
@@ -260,6 +282,10 @@ impl Worker {
                         Ok(summary) => {
                             let frames = summary.frames;
                             desk.tell(Event::Ended { summary: Box::new(summary), film_asked }).await;
+                            // The still is taken in the light of the print.
+                            for ending in &mut endings {
+                                ending.closed().await;
+                            }
                             around.end(begun, outcome.as_str(), frames).await;
                         }
                         Err(problem) => error!(error = %problem, "the end of the print could not be noted"),
@@ -269,7 +295,7 @@ impl Worker {
             }
         }
         for lane in lanes {
-            lane.finish().await;
+            lane.end(None).closed().await;
         }
     }
 }

@@ -7,6 +7,7 @@
 //! <store>/owner.lock                        held by the agent while it runs
 //! <store>/<session>/frames/000001.jpg       JPEG bytes as the main camera sent them (reel 0)
 //! <store>/<session>/frames-1/000001.jpg     those of reel 1
+//! <store>/<session>/hero.jpg                 the finished part, without the head; hero-1.jpg is that of reel 1
 //! <store>/<session>/segments/               parts of the film in the making
 //! <store>/queue/000001.json                 a film that is to be made
 //! ```
@@ -30,6 +31,7 @@
 
 mod disk;
 mod error;
+mod hero;
 mod id;
 mod import;
 mod journal;
