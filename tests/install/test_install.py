@@ -280,8 +280,9 @@ class Uninstall(Home):
 
     def test_frames_stay_unless_purged_and_films_stay_always(self) -> None:
         self.install()
-        store = self.data / "moonlapse/2026/frames/a.jpg"
+        store = self.data / "moonlapse/20261123-091112_cube/frames/a.jpg"
         write(store, "")
+        write(self.data / "moonlapse/journal.db", "")
         write(self.data / "films/a.mp4", "")
         write(self.data / "frames/.moonlapse-frames", "")
         (self.data / "frames/frame000001.jpg").symlink_to(store)
@@ -292,6 +293,26 @@ class Uninstall(Home):
         self.uninstall("--purge")
         self.assertFalse((self.data / "moonlapse").exists())
         self.assertTrue((self.data / "films/a.mp4").exists())
+
+    def test_of_a_store_in_a_folder_of_the_user_only_the_store_goes(self) -> None:
+        conf = self.data / "config/moonraker.conf"
+        write(conf, conf.read_text() + f"session_path: {self.home}/mine\n")
+        write(self.home / "mine/letters/frames/a.txt", "")
+        write(self.home / "mine/20260101-000000_letter.txt", "")
+        before = self.tree()
+        self.install()
+        write(self.home / "mine/20261123-091112_cube/frames/a.jpg", "")
+        write(self.home / "mine/journal.db", "")
+        write(self.home / "mine/queue/000001.json", "")
+        self.uninstall("--purge")
+        self.assertEqual(before, self.tree())
+
+    def test_a_store_without_frames_is_a_trace(self) -> None:
+        before = self.tree()
+        self.install()
+        write(self.data / "moonlapse/journal.db", "")
+        self.uninstall()
+        self.assertEqual(before, self.tree())
 
     def test_frames_of_others_stay(self) -> None:
         write(self.data / "frames/frame000001.jpg", "moonraker-timelapse's")
