@@ -481,6 +481,13 @@ class Care(Home):
         self.uninstall()
         self.assertEqual(before, self.tree())
 
+    def test_the_service_of_another_user_is_left_alone(self) -> None:
+        write(self.unit, '[Service]\nExecStart="x" run --data-path "/home/other/printer_data"\n')
+        before = self.tree(self.units)
+        self.assertIn("another printer's", self.refused("--binary", str(self.binary), "--yes"))
+        self.uninstall()
+        self.assertEqual(before, self.tree(self.units))
+
     def test_mistakes_are_named(self) -> None:
         for options, words in (
             (("--data", "/nowhere"), "no folder /nowhere/config"),
@@ -515,6 +522,12 @@ class Care(Home):
                 "--binary", str(self.binary), "--dry-run", *options, PATH=f"{self.root}/path:{tools}"
             )
             self.assertIn(words, done.stdout, done.stderr)
+        conf = self.data / "config/moonraker.conf"
+        write(conf, conf.read_text() + "ffmpeg_binary_path: /opt/ffmpeg\n")
+        done = self.run_it(
+            "--binary", str(self.binary), "--dry-run", PATH=f"{self.root}/path:{tools}"
+        )
+        self.assertNotIn("ffmpeg", done.stdout, done.stderr)
 
 
 @unittest.skipUnless(os.getuid() == 0, "needs root")
