@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.error
 from typing import Any, Dict, Tuple
 
 from .harness import MoonrakerTest
@@ -346,6 +348,17 @@ class OverHttp(FormTest):
         self.assertEqual("auto", page.request("GET", path)["mode"])
         self.assertEqual("layermacro", page.request("POST", path, {"mode": "layermacro"})["mode"])
         self.assertEqual("auto", page.request("POST", path, {"mode": "auto"})["mode"])
+
+    async def test_a_button_without_the_agent_is_a_fault_of_the_caller_and_not_of_the_printer(
+        self,
+    ) -> None:
+        page = self.mainsail()
+        for button in ("render", "saveframes"):
+            with self.assertRaises(urllib.error.HTTPError) as caught:
+                page.request("POST", f"/machine/timelapse/{button}", {})
+            self.assertEqual(424, caught.exception.code)
+            self.assertIn("not running", json.load(caught.exception)["error"]["message"])
+            caught.exception.close()
 
     async def test_the_last_frame_is_told(self) -> None:
         answer = self.mainsail().request("GET", "/machine/timelapse/lastframeinfo")
