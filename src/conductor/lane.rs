@@ -9,11 +9,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-use super::{Event, notices};
 use super::around::FrameInWork;
 use super::filming::{Desk, Due, Viewpoint};
 use super::finished::{self, Finished};
 use super::holds::Hold;
+use super::{Event, notices};
 use crate::camera::{Camera, CameraFacts};
 use crate::hooks::{Facts, When};
 use crate::session::{Publisher, SessionId, StoreError};
