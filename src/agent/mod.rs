@@ -5,11 +5,13 @@
 
 mod annotator;
 mod calibrate;
-mod camera_options;
 mod connector;
+mod dry;
+mod errand;
+mod examination;
 mod introductions;
 mod motion;
-mod webcams;
+mod trial;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -18,17 +20,19 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, error, info, trace, warn};
 use url::Url;
 
-use self::calibrate::Calibration;
 use self::connector::{Attached, remote};
+use self::errand::Errand;
 use self::introductions::Introductions;
 use self::motion::Motion;
 use crate::clock::{Clock, MonoTime};
 use crate::conductor::films::Films;
 use crate::conductor::planning::Downloads;
-use crate::conductor::{Conductor, Order, Workshop};
+use crate::conductor::webcams::{Chosen, choose};
+use crate::conductor::{Conductor, Order, Workshop, last_print};
 use crate::config::{ConfigError, Layer, Merged, Settings, expand_home, merge};
 use crate::moonraker::{
     Backoff, Body, Endpoint, Inbox, Incoming, KlipperState, Link, Ticket, klipper_endpoint, subscription_status,
@@ -71,6 +75,9 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
     // What a kill left of a film in the making.
     let output = PathBuf::from(&settings.output_path);
     tokio::task::spawn_blocking(move || remove_leftovers(&output)).await.ok();
+    let frame_path = PathBuf::from(&settings.frame_path);
+    let looked = tokio::task::spawn_blocking(move || (last_print(&store, &frame_path), store)).await;
+    let (last_print, store) = looked.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
 
     let (events_in, mut events) = mpsc::channel(EVENT_QUEUE);
     let store = Arc::new(Mutex::new(store));
@@ -95,9 +102,14 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
         introductions,
         motion: Motion::default(),
         klippy_socket: None,
-        calibration: None,
+        errand: None,
+        examination: None,
+        copying: None,
         options,
     };
+    if let Some(last_print) = last_print {
+        agent.conductor.remember(last_print);
+    }
     let mut keepalive = tokio::time::interval(KEEPALIVE);
     info!(version = env!("CARGO_PKG_VERSION"), "moonlapse started");
     loop {
@@ -206,7 +218,12 @@ struct Agent {
     motion: Motion,
     /// Klipper's socket as Moonraker knows it.
     klippy_socket: Option<PathBuf>,
-    calibration: Option<Calibration>,
+    /// What the head does for us while nothing is printed.
+    errand: Option<Errand>,
+    /// The doctor's round that is under way.
+    examination: Option<AbortOnDropHandle<()>>,
+    /// A dry copy in the making.
+    copying: Option<AbortOnDropHandle<()>>,
     options: Options,
 }
 
@@ -279,8 +296,11 @@ impl Agent {
                 done()
             }
             remote::CONTROL => {
-                if !self.calibrates(&params, received) {
-                    self.conductor.control(&params, &self.printer);
+                match params.get("action").and_then(Json::as_str) {
+                    Some("doctor") => self.examine(),
+                    Some("dry_run") => self.dry_run(&params),
+                    _ if self.runs_errand(&params, received) => {}
+                    _ => self.conductor.control(&params, &self.printer),
                 }
                 done()
             }
@@ -401,15 +421,12 @@ impl Agent {
     }
 
     fn choose_camera(&mut self) {
-        let host = match &self.options.endpoint {
-            Endpoint::WebSocket { url, .. } => url.host_str().map(|host| format!("http://{host}")),
-            Endpoint::Unix(_) => None,
-        };
-        let host = Url::parse(host.as_deref().unwrap_or("http://127.0.0.1"));
+        let host = Url::parse(&self.options.endpoint.http_host());
         let Ok(host) = host else { return };
-        let chosen = webcams::choose(&self.webcams, self.conductor.settings(), self.snapshot_fixed, &host);
-        self.introductions.look(&chosen);
-        self.conductor.set_cameras(chosen);
+        let Chosen { cameras, faults } = choose(&self.webcams, self.conductor.settings(), self.snapshot_fixed, &host);
+        faults.iter().for_each(|fault| warn!("{fault}"));
+        self.introductions.look(&cameras);
+        self.conductor.set_cameras(cameras);
     }
 
     fn klipper(&self) -> Option<Endpoint> {

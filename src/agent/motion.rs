@@ -1,6 +1,9 @@
 //! Klipper's own word on where the head goes, for as long as somebody wants it.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
@@ -8,6 +11,9 @@ use crate::moonraker::{Backoff, Endpoint, MotionFeed, Stretch};
 
 /// Batches that may wait; one comes each half second.
 const QUEUE: usize = 32;
+/// Klipper remembers thirty seconds of moves, and tells all that nobody was told of in one piece, during which it does
+/// nothing else: on a slow host that could hold up a print. So a line that was down for longer stays down.
+const LONGEST_GAP: Duration = Duration::from_secs(6);
 
 /// The feed, or none.
 #[derive(Debug, Default)]
@@ -33,18 +39,22 @@ impl Motion {
 
     /// The next batch; never returns while nobody wants one.
     pub(super) async fn next(&mut self) -> Option<Vec<Stretch>> {
-        match &mut self.feed {
-            Some(feed) => feed.batches.recv().await,
-            None => std::future::pending().await,
+        if let Some(feed) = &mut self.feed {
+            if let Some(batch) = feed.batches.recv().await {
+                return Some(batch);
+            }
+            self.feed = None;
         }
+        std::future::pending().await
     }
 }
 
-/// Reads for ever, and connects again when Klipper hangs up.
+/// Reads, and connects again when Klipper hangs up.
 async fn read(klipper: Endpoint, out: mpsc::Sender<Vec<Stretch>>) {
     let mut backoff = Backoff::default();
     let mut told = false;
-    loop {
+    let mut up = Instant::now();
+    while up.elapsed() < LONGEST_GAP {
         match MotionFeed::open(&klipper).await {
             Ok(mut feed) => {
                 debug!(%klipper, "following the head's moves");
@@ -54,13 +64,15 @@ async fn read(klipper: Endpoint, out: mpsc::Sender<Vec<Stretch>>) {
                         return;
                     }
                 }
+                up = Instant::now();
             }
             Err(problem) if !told => {
                 told = true;
-                warn!(error = %problem, "frames in passing are missed: Klipper does not tell where the head goes");
+                warn!(error = %problem, "Klipper does not tell where the head goes: frames in passing are missed");
             }
             Err(_) => {}
         }
         tokio::time::sleep(backoff.next_wait()).await;
     }
+    warn!(%klipper, "the line on which Klipper tells of its moves was down too long; it is asked again at the next print");
 }

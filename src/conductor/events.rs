@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::survey::Surveyed;
 use crate::config::Settings;
 use crate::render::{Film, Progress, RenderError};
 
@@ -41,7 +42,7 @@ pub(super) fn frame_error(last: &LastFrame, reason: &str) -> Json {
 #[must_use]
 pub(super) fn render_started(frames: usize, settings: &Settings) -> Json {
     json!({
-        "action": "render", "status": "started", "framecount": frames.to_string(),
+        "action": "render", "status": "started", "framecount": frames.to_string(), "msg": "Rendering started",
         "settings": {
             "framerate": settings.output_framerate,
             "crf": settings.constant_rate_factor,
@@ -82,26 +83,33 @@ pub(super) fn render_error(error: &RenderError) -> Json {
     event
 }
 
-/// Somebody cancelled it. An error to the UIs: they know no other end without a film.
+/// It ended without a film, in a sentence for whoever waits for it. An error to the UIs: they know no other such end.
 #[must_use]
-pub(super) fn render_cancelled() -> Json {
-    json!({"action": "render", "status": "error", "msg": "The film was cancelled; the frames are kept"})
+pub(super) fn render_failed(reason: &str) -> Json {
+    json!({"action": "render", "status": "error", "msg": reason})
 }
 
-/// There is nothing to make a film of.
+/// Nothing comes of it, which nobody needs to be told: the pages show no progress any more.
 #[must_use]
-pub(super) fn render_skipped() -> Json {
-    json!({"action": "render", "status": "skipped", "msg": "No frames to make a film of"})
+pub(super) fn render_skipped(reason: &str) -> Json {
+    json!({"action": "render", "status": "skipped", "msg": reason})
 }
 
 /// A print's frames in words: for the console and for Moonraker's history.
-pub(super) fn summary(frames: u32, misses: u32, added_s: f64) -> String {
-    let mut text = format!("{frames} frames");
+pub(super) fn summary(frames: u32, misses: u32, surveyed: &Surveyed) -> String {
+    let Surveyed { off_mm, unsteady, added_s, .. } = *surveyed;
+    let mut text = if frames == 1 { "1 frame".to_owned() } else { format!("{frames} frames") };
     if misses > 0 {
         text += &format!(", {misses} missed");
     }
     if added_s >= 1.0 && frames > 0 {
         text += &format!(", about {added_s:.0} s added ({:.1} s a frame)", added_s / f64::from(frames));
+    }
+    if let Some(mm) = off_mm {
+        text += &format!(", head off by {mm:.2} mm at most");
+    }
+    if unsteady > 0 {
+        text += &format!(", {unsteady} with the head not yet still");
     }
     text
 }
@@ -112,8 +120,13 @@ mod tests {
 
     #[test]
     fn a_summary_says_only_what_there_is_to_say() {
-        assert_eq!(summary(55, 0, 0.0), "55 frames");
-        assert_eq!(summary(20, 2, 28.6), "20 frames, 2 missed, about 29 s added (1.4 s a frame)");
-        assert_eq!(summary(0, 3, 9.0), "0 frames, 3 missed");
+        let nothing = Surveyed::default();
+        assert_eq!(summary(1, 0, &nothing), "1 frame");
+        assert_eq!(summary(55, 0, &nothing), "55 frames");
+        let planned = Surveyed { added_s: 28.6, ..nothing };
+        assert_eq!(summary(20, 2, &planned), "20 frames, 2 missed, about 29 s added (1.4 s a frame)");
+        assert_eq!(summary(0, 3, &planned), "0 frames, 3 missed");
+        let checked = Surveyed { frames: 20, off_mm: Some(0.004), unsteady: 1, added_s: 0.0 };
+        assert_eq!(summary(20, 0, &checked), "20 frames, head off by 0.00 mm at most, 1 with the head not yet still");
     }
 }

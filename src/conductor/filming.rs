@@ -14,7 +14,7 @@ use super::finished::Finished;
 use super::frame_call::Standstill;
 use super::holds::Holds;
 use super::lane::{Lane, Moment};
-use super::{Event, Workshop};
+use super::{Event, ShotId, Workshop};
 use crate::calibration;
 use crate::camera::{Camera, CameraSpec};
 use crate::clock::{Clock, MonoTime};
@@ -49,6 +49,31 @@ impl Viewpoint {
     pub fn reel(&self, track: &str) -> NewReel {
         let camera = Some(self.spec.name.clone());
         NewReel { camera, camera_uid: self.uid.clone(), track: track.to_owned(), view: self.view }
+    }
+
+    /// Takes over what calibration found out about it, unless the user has set its delay.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn recall(&mut self, store: &Store) -> Result<(), StoreError> {
+        if !self.delay_is_set {
+            let known = calibration::known(store, &self.spec, self.uid.as_deref())?;
+            self.spec.timing = known.map(|timing| timing.for_camera());
+        }
+        Ok(())
+    }
+}
+
+/// Gives each camera what calibration found out about it.
+pub async fn recall_calibrations(store: &SharedStore, cameras: &mut [Viewpoint]) {
+    let mut recalled = cameras.to_vec();
+    let work = on_disk(store, move |store| {
+        recalled.iter_mut().try_for_each(|camera| camera.recall(store))?;
+        Ok(recalled)
+    });
+    match work.await {
+        Ok(recalled) => cameras.clone_from_slice(&recalled),
+        Err(problem) => warn!(error = %problem, "what calibration found could not be read"),
     }
 }
 
@@ -85,7 +110,7 @@ pub(super) struct Due {
     /// What is known about it.
     pub(super) meta: FrameMeta,
     /// Which of the planned frames it is.
-    pub(super) planned: Option<u32>,
+    pub(super) planned: Option<ShotId>,
 }
 
 #[derive(Debug)]
@@ -187,7 +212,7 @@ struct Worker {
 impl Worker {
     async fn run(self, mut shoot: Shoot, mut queue: mpsc::Receiver<Command>) {
         let Self { desk } = self;
-        desk.take_over_calibrations(&mut shoot.cameras).await;
+        recall_calibrations(&desk.store, &mut shoot.cameras).await;
         // Opened first: a camera takes longer to connect than the disk to answer.
         let cameras: Vec<(Viewpoint, Camera)> =
             shoot.cameras.iter().map(|v| (v.clone(), Camera::open(v.spec.clone(), desk.clock))).collect();
@@ -293,7 +318,7 @@ impl Desk {
         reel: u32,
         shot: Option<u32>,
         layer: Option<u32>,
-        planned: Option<u32>,
+        planned: Option<ShotId>,
         reason: String,
     ) {
         warn!(session = %session, reel, ?layer, reason, "frame missed");
@@ -308,17 +333,6 @@ impl Desk {
         let id = session.clone();
         if let Err(problem) = self.disk(move |store| store.miss(&id, &miss)).await {
             warn!(error = %problem, "a miss could not be noted");
-        }
-    }
-
-    /// Gives each camera what calibration found out about it, unless the user has set its delay.
-    async fn take_over_calibrations(&self, cameras: &mut [Viewpoint]) {
-        for camera in cameras.iter_mut().filter(|camera| !camera.delay_is_set) {
-            let (spec, uid) = (camera.spec.clone(), camera.uid.clone());
-            match self.disk(move |store| calibration::known(store, &spec, uid.as_deref())).await {
-                Ok(known) => camera.spec.timing = known.map(|timing| timing.for_camera()),
-                Err(problem) => warn!(error = %problem, "what calibration found could not be read"),
-            }
         }
     }
 

@@ -39,6 +39,8 @@ pub(super) struct Passed {
     pub(super) time: f64,
     /// Where the head is then, mm.
     pub(super) at: [f64; 3],
+    /// How far that is from the planned point, mm.
+    pub(super) off: f64,
 }
 
 /// The frames of one print.
@@ -98,6 +100,7 @@ impl InPassing {
                         layer: shot.snapshot.layer,
                         height: shot.snapshot.height,
                         time: passing.time,
+                        off: passing.distance,
                         at: self.way.at(passing.time).unwrap_or_default(),
                     });
                 }
@@ -115,6 +118,11 @@ impl InPassing {
         if let Some(shot) = shot {
             shot.state = missed.map_or(State::Captured, |reason| State::Missed(reason.to_owned()));
         }
+    }
+
+    /// The layer of the next frame that is still to come.
+    pub(super) fn next_layer(&self) -> Option<u32> {
+        self.shots.iter().find(|shot| shot.state == State::Planned).map(|shot| shot.snapshot.layer)
     }
 
     /// How it went so far.

@@ -36,8 +36,9 @@ impl Conductor {
                 self.say("Timelapse: no more frames of this print; the film is made at its end");
             }
             Some("status") => {
-                let status = self.status();
-                self.say(&status);
+                for line in self.status() {
+                    self.say(&line);
+                }
             }
             other => warn!(?other, "a macro asked for something unknown; are the macros of another version?"),
         }
@@ -55,9 +56,10 @@ impl Conductor {
             current.film_asked = true;
             self.prepare_film();
             info!("a film will be made when the print ends");
-            return Ok(json!({"status": "queued"}));
+            return Ok(json!({"action": "render", "status": "queued"}));
         }
-        self.make(true, false)
+        let session = self.make(true, false)?;
+        Ok(json!({"action": "render", "status": "started", "session": session.as_str()}))
     }
 
     /// Somebody wants the frames as a zip.
@@ -66,16 +68,18 @@ impl Conductor {
     ///
     /// A sentence for whoever asked.
     pub fn save_frames(&mut self) -> Result<Json, String> {
-        self.make(false, true)
+        let session = self.make(false, true)?;
+        Ok(json!({"action": "saveframes", "status": "running", "session": session.as_str()}))
     }
 
-    fn make(&mut self, film: bool, archive: bool) -> Result<Json, String> {
+    /// Has something made of the present print, or of the last one.
+    fn make(&mut self, film: bool, archive: bool) -> Result<SessionId, String> {
         let session = self.current.as_ref().and_then(|c| c.session.clone()).or_else(|| self.latest.clone());
         let Some(session) = session else {
             return Err("there are no frames yet; `moonlapse sessions` lists the earlier prints".to_owned());
         };
         self.queue(session.clone(), film, archive, true)?;
-        Ok(json!({"status": "started", "session": session.as_str()}))
+        Ok(session)
     }
 
     /// Has something made of a session; `asked` when somebody waits for it.
@@ -113,21 +117,6 @@ impl Conductor {
             && std::mem::replace(&mut current.closing, closing) != closing
         {
             self.prepare_film();
-        }
-    }
-
-    fn status(&self) -> String {
-        let Self { settings, last_frame, misses, .. } = self;
-        match &self.current {
-            _ if !settings.enabled => "Timelapse: switched off".to_owned(),
-            None => "Timelapse: waiting for a print".to_owned(),
-            Some(current) => format!(
-                "Timelapse: {} {}; {} frames, {misses} missed; camera {}",
-                if self.stopped { "stopped for" } else { "filming" },
-                current.print_file,
-                last_frame.count,
-                self.cameras.first().map_or("none", |c| c.spec.name.as_str()),
-            ),
         }
     }
 }

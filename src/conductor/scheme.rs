@@ -29,7 +29,7 @@ pub(super) enum SchemeError {
 }
 
 /// What a file is read and planned with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Scheme {
     /// How the file is understood.
     pub(super) engine: engine::Options,

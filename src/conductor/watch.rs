@@ -11,11 +11,12 @@ use super::passing::InPassing;
 use super::planning::{self, Planned, Request};
 use super::scheme::{self, Scheme};
 use super::shots::Report;
-use super::{Conductor, Current, Order};
+use super::survey::{Survey, Surveyed};
+use super::{Conductor, Current, Order, ShotId};
 use crate::camera::Span;
 use crate::config::{Mode, Settings};
 use crate::moonraker::Stretch;
-use crate::planner;
+use crate::planner::{self, Plan};
 use crate::printer::Printer;
 use crate::session::{FrameMeta, LAYERS};
 
@@ -45,27 +46,58 @@ impl Watch {
     }
 }
 
-/// The settings that a plan depends on.
-pub(super) fn shape(settings: &Settings) -> Settings {
-    let Settings { mode, parkhead, parkpos, park, placement, clearance, every_layers, .. } = settings.clone();
-    let Settings { height_increment, snapshot_gcode, hyperlapse_cycle, enabled, .. } = settings.clone();
-    let Settings { park_custom_pos_x, park_custom_pos_y, park_custom_pos_dz, .. } = *settings;
-    Settings {
-        mode,
-        parkhead,
-        parkpos,
-        park,
-        placement,
-        clearance,
-        every_layers,
-        height_increment,
-        snapshot_gcode,
-        hyperlapse_cycle,
-        enabled,
-        park_custom_pos_x,
-        park_custom_pos_y,
-        park_custom_pos_dz,
-        ..Settings::default()
+/// Klipper remembers its moves for so long, s.
+const MEMORY: f64 = 30.0;
+/// So many moves Klipper can tell in one piece without being held up on a small host (a Raspberry Pi 3: 0.15 s).
+const MOST_MOVES: f64 = 2000.0;
+/// A move has so many bytes in the file at least, rather less than more.
+const LINE: f64 = 20.0;
+
+/// How many moves `seconds` of the print have at `position`, at most.
+fn moves_within(seconds: f64, plan: &Plan, position: u64) -> f64 {
+    let next = plan.snapshots.partition_point(|snapshot| snapshot.span.from < position).max(1);
+    match plan.snapshots.get(next - 1..=next) {
+        #[expect(clippy::cast_precision_loss, reason = "files are smaller than 2^52 bytes")]
+        Some([a, b]) if b.time_s > a.time_s => {
+            seconds * (b.span.from - a.span.from) as f64 / (b.time_s - a.time_s) / LINE
+        }
+        _ => f64::INFINITY,
+    }
+}
+
+/// Whether a print would be watched otherwise with these settings.
+pub(super) fn differs(before: &Settings, after: &Settings, printer: &Printer) -> bool {
+    // What the cameras need the head to stand still for is no matter of the settings.
+    let scheme = |settings: &Settings| Scheme::new(settings, printer, settings.park_time).ok();
+    let rest = |settings: &Settings| (settings.enabled, settings.mode);
+    rest(before) != rest(after) || scheme(before) != scheme(after)
+}
+
+/// A print that has ended, while its last frames are being stored.
+#[derive(Debug)]
+pub(super) struct Finished {
+    /// Which print of this agent's run.
+    pub(super) number: u64,
+    pub(super) watch: Watch,
+    pub(super) survey: Survey,
+}
+
+impl Finished {
+    /// Says in the log how the frames went.
+    pub(super) fn report(&self) -> Surveyed {
+        let surveyed = self.survey.report();
+        let Surveyed { frames, off_mm, unsteady, added_s } = surveyed;
+        let (off_mm, added_s) = (off_mm.map(|mm| format!("{mm:.4}")), added_s.round());
+        match &self.watch {
+            Watch::Live(live) => Some(live.report()),
+            Watch::InPassing(passing) => Some(passing.report()),
+            Watch::Off | Watch::Calls | Watch::Planning(_) | Watch::Planned(_) | Watch::Observed(_) => None,
+        }
+        .inspect(|Report { planned, captured, by_window, by_fallback, missed }| {
+            info!(planned, captured, by_window, by_fallback, ?missed, "planned frames");
+        });
+        info!(checked = frames, worst_off_mm = off_mm, unsteady, added_s, "the head's way");
+        surveyed
     }
 }
 
@@ -137,8 +169,16 @@ impl Conductor {
         let (frames, minutes) = (plan.snapshots.len(), plan.totals.added_s / 60.0);
         let (position, layer) = (printer.file_position().unwrap_or(0), current.last_layer.unwrap_or(0));
         if in_passing {
+            if !current.survey.is_listening() && moves_within(MEMORY, &plan, position) > MOST_MOVES {
+                current.watch = Watch::Off;
+                self.say(
+                    "Timelapse: no frames in passing until the next print: asking Klipper for its moves in the middle of \
+                     this one could disturb it",
+                );
+                return;
+            }
             current.watch = Watch::InPassing(InPassing::new(plan, position, layer));
-            self.orders.push(Order::FollowMotion(true));
+            self.listen(true);
             self.say(&format!("Timelapse: {frames} frames planned, in passing"));
         } else {
             let size = printer.print_path().map_or(0, |(_, size)| size);
@@ -162,10 +202,8 @@ impl Conductor {
 
     /// Klipper or the connection to it is new: what it was told is void.
     pub(super) fn rearm(&mut self, printer: &Printer) {
-        match &mut self.current {
-            Some(Current { watch: Watch::Live(live), .. }) => live.rearm(printer.file_position().unwrap_or(0)),
-            Some(Current { watch: Watch::InPassing(_), .. }) => self.orders.push(Order::FollowMotion(true)),
-            _ => {}
+        if let Some(live) = self.live() {
+            live.rearm(printer.file_position().unwrap_or(0));
         }
         self.arm();
     }
@@ -207,13 +245,21 @@ impl Conductor {
 
     /// Klipper has moved the head.
     pub fn moved(&mut self, stretches: Vec<Stretch>, printer: &Printer) {
-        let Some(Current { watch: Watch::InPassing(passing), filming, .. }) = &mut self.current else { return };
+        let Some(Current { number, watch, filming, survey, .. }) = &mut self.current else { return };
+        let Watch::InPassing(passing) = watch else {
+            survey.moved(stretches);
+            if survey.is_done() && !matches!(watch, Watch::Planning(_) | Watch::Planned(_)) {
+                self.listen(false);
+            }
+            return;
+        };
         let passed = passing.moved(stretches);
         if self.stopped || !self.settings.enabled {
             return;
         }
         for frame in passed {
             let Some(at) = printer.clock().at(frame.time) else { continue };
+            survey.passed(frame.off);
             let [x, y, z] = frame.at.map(Some);
             let temperature = |heater: &str| printer.temperature(heater).map(|t| t.actual);
             let meta = FrameMeta {
@@ -228,16 +274,20 @@ impl Conductor {
                 ..FrameMeta::default()
             };
             let standstill = Standstill { span: Span { from: at, until: at }, call_delay: 0.0 };
-            if let Err(reason) = filming.frame(Due { standstill, track: LAYERS, meta, planned: Some(frame.number) }) {
+            let planned = Some(ShotId { print: *number, number: frame.number });
+            if let Err(reason) = filming.frame(Due { standstill, track: LAYERS, meta, planned }) {
                 passing.ended(frame.number, Some(reason));
             }
         }
     }
 
     /// A planned frame is stored, or was missed.
-    pub(super) fn frame_ended(&mut self, planned: Option<u32>, missed: Option<&str>) {
-        let (Some(current), Some(number)) = (&mut self.current, planned) else { return };
-        match (&mut current.watch, missed) {
+    pub(super) fn frame_ended(&mut self, planned: Option<ShotId>, missed: Option<&str>) {
+        let Some(ShotId { print, number }) = planned else { return };
+        let current = self.current.as_mut().map(|current| (current.number, &mut current.watch));
+        let finished = self.finished.as_mut().map(|finished| (finished.number, &mut finished.watch));
+        let Some((_, watch)) = [current, finished].into_iter().flatten().find(|(of, _)| *of == print) else { return };
+        match (watch, missed) {
             (Watch::Live(live), None) => live.captured(number),
             (Watch::Live(live), Some(reason)) => live.missed(number, reason),
             (Watch::InPassing(passing), missed) => passing.ended(number, missed),
@@ -245,24 +295,44 @@ impl Conductor {
         }
     }
 
-    /// Says how a print's planned frames went.
-    pub(super) fn report(&mut self, watch: &Watch) {
-        let report = match watch {
-            Watch::Live(live) => live.report(),
-            Watch::InPassing(passing) => passing.report(),
-            Watch::Off | Watch::Calls | Watch::Planning(_) | Watch::Planned(_) | Watch::Observed(_) => return,
-        };
-        let Report { planned, captured, by_window, by_fallback, missed, added_s } = report;
-        info!(planned, captured, by_window, by_fallback, ?missed, added_s = added_s.round(), "planned frames");
-        self.added_s = added_s;
-        self.unwatch(watch);
+    /// Klipper's moves are listened to from now on, or no more.
+    pub(super) fn listen(&mut self, listen: bool) {
+        let Some(current) = &mut self.current else { return };
+        if listen != current.survey.is_listening() {
+            current.survey.listen(listen);
+            self.orders.push(Order::FollowMotion(listen));
+        }
     }
 
-    fn unwatch(&mut self, watch: &Watch) {
+    pub(super) fn unwatch(&mut self, watch: &Watch) {
         match watch {
             Watch::Live(_) => self.gcode(live::disarm()),
-            Watch::InPassing(_) => self.orders.push(Order::FollowMotion(false)),
-            Watch::Off | Watch::Calls | Watch::Planning(_) | Watch::Planned(_) | Watch::Observed(_) => {}
+            Watch::Off
+            | Watch::InPassing(_)
+            | Watch::Calls
+            | Watch::Planning(_)
+            | Watch::Planned(_)
+            | Watch::Observed(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shots::tests::plan;
+    use super::*;
+
+    #[test]
+    fn how_much_klipper_would_have_to_tell_is_known_from_the_plan() {
+        let mut plan = plan("towers_relative_zhop.gcode");
+        let middle = plan.snapshots[10].span.from;
+        let usual = moves_within(MEMORY, &plan, middle);
+        assert!((100.0..MOST_MOVES * 10.0).contains(&usual), "{usual}");
+        assert!((moves_within(2.0 * MEMORY, &plan, middle) / usual - 2.0).abs() < 1e-9);
+        // Ten times as fast, ten times as many.
+        plan.snapshots.iter_mut().for_each(|snapshot| snapshot.time_s /= 10.0);
+        assert!((moves_within(MEMORY, &plan, middle) / usual - 10.0).abs() < 1e-9);
+        // At the end of the file nothing is known.
+        assert!(moves_within(MEMORY, &plan, u64::MAX).is_infinite());
     }
 }

@@ -199,6 +199,13 @@ impl Printer {
         ))
     }
 
+    /// The folder of the files that can be printed, on Klipper's host.
+    #[must_use]
+    pub fn gcode_folder(&self) -> Option<PathBuf> {
+        let path = self.config("virtual_sdcard", "path").and_then(Json::as_str)?;
+        Some(crate::config::expand_home(path))
+    }
+
     /// How much of the file Klipper has read, bytes. The head is a second or two behind.
     #[must_use]
     pub fn file_position(&self) -> Option<u64> {

@@ -82,13 +82,14 @@ impl Worker {
             Ok(found) => found,
             Err(StoreError::NoSession { .. }) => {
                 warn!(session = %job.session, "no film: the session was deleted");
+                self.ui(events::render_failed("There is no film: the frames of this print were deleted")).await;
                 return Outcome::Done;
             }
             Err(problem) => return later(&problem),
         };
         if reels.is_empty() {
             info!(session = %job.session, "no film: there are no frames");
-            self.ui(events::render_skipped()).await;
+            self.ui(events::render_skipped("No frames to make a film of")).await;
             return Outcome::Done;
         }
         let (plans, faults) = match plans(settings, &reels) {
@@ -157,7 +158,7 @@ impl Worker {
             Err(RenderError::Cancelled) => {
                 if !self.shutdown.is_cancelled() {
                     info!(session = %job.session, "film cancelled; the frames are kept");
-                    self.ui(events::render_cancelled()).await;
+                    self.ui(events::render_failed("The film was cancelled; the frames are kept")).await;
                 }
                 Outcome::Cancelled
             }
@@ -239,8 +240,9 @@ impl Worker {
             | RenderError::Stalled { .. } => Outcome::Later { problem: text, counts: true },
             _ => Outcome::Failed { problem: text },
         };
-        // Once, and not with every attempt.
+        // Once, and not with every attempt; but a page that was told that a film is being made waits for its end.
         if job.problem.as_deref() == Some(problem.to_string().as_str()) {
+            self.ui(events::render_skipped(&problem.to_string())).await;
             return outcome;
         }
         error!(session = %job.session, error = %problem, "film failed; the frames are kept");
@@ -277,6 +279,9 @@ impl Worker {
             Ok(Err(RenderError::NoFrames)) => Outcome::Done,
             Ok(Err(problem)) => {
                 error!(session = %job.session, error = %problem, "the frames were not archived");
+                if job.problem.as_deref() != Some(problem.to_string().as_str()) {
+                    self.events.send(Event::Say(format!("Timelapse: no zip of the frames: {problem}"))).await.ok();
+                }
                 Outcome::Later { problem: problem.to_string(), counts: true }
             }
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),

@@ -8,12 +8,14 @@
 //! * `scene`: the picture.
 //! * [`Nginx`]: a real one in front of it.
 //! * [`faults`](Fault): what tests can break while it runs.
+//! * [`Replay`]: one that sends a picture again and again, for measurements.
 //! * [`ScriptedMachine`]: a machine that follows a script.
 
 mod faults;
 mod http;
 mod manner;
 mod nginx;
+mod replay;
 mod scene;
 mod scripted;
 mod shutter;
@@ -28,6 +30,7 @@ use tokio::task::JoinHandle;
 pub use faults::Fault;
 pub use manner::Manner;
 pub use nginx::Nginx;
+pub use replay::{Replay, webcam_picture};
 pub use scene::{Look, Scene};
 pub use scripted::ScriptedMachine;
 pub use truth::FrameTruth;

@@ -17,7 +17,7 @@ pub fn repository() -> PathBuf {
 /// # Errors
 ///
 /// When there is none.
-pub(super) fn locate() -> anyhow::Result<PathBuf> {
+pub(crate) fn locate() -> anyhow::Result<PathBuf> {
     let venv = match std::env::var_os("MOONLAPSE_RIG_VENV") {
         Some(venv) => PathBuf::from(venv),
         None => repository().join("target/rig-venv"),
@@ -28,6 +28,11 @@ pub(super) fn locate() -> anyhow::Result<PathBuf> {
         venv.display()
     );
     Ok(venv)
+}
+
+/// The Klipper host: `$MOONLAPSE_RIG_KLIPPY` (the `klippy.py` of any checkout), else the environment's own.
+pub(super) fn klipper(venv: &Path) -> PathBuf {
+    std::env::var_os("MOONLAPSE_RIG_KLIPPY").map_or_else(|| venv.join("bin/kalico"), PathBuf::from)
 }
 
 /// Makes `into/moonraker`, a copy of the installed package by symbolic links, with `components` added to it: a rig
@@ -58,7 +63,8 @@ fn link_entries(from: &Path, to: &Path, except: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn find_package(venv: &Path, name: &str) -> anyhow::Result<PathBuf> {
+/// The folder of an installed Python package.
+pub(crate) fn find_package(venv: &Path, name: &str) -> anyhow::Result<PathBuf> {
     let lib = venv.join("lib");
     let pythons = lib.read_dir().with_context(|| format!("reading {}", lib.display()))?;
     pythons
