@@ -162,7 +162,7 @@ class ChangedSettings(MoonrakerTest):
             await mainsail.call(POST, camera="not yet there")
             self.assertEqual(["not yet there"] * 2, await shown())
             await mainsail.call(POST, camera="")
-            self.assertEqual(["", ""], await shown())
+            self.assertEqual(["front", uid["front"]], await shown())
 
     async def test_settings_survive_a_restart_of_moonraker(self) -> None:
         await self.post(hyperlapse_cycle="77", time_format_code="%Y", enabled=False)

@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::command;
 use super::super::film::blocking;
-use super::super::give_way::memory_to_start;
 use super::super::process::check;
 use super::super::progress::FfmpegProgress;
 use super::super::scratch::Scratch;
@@ -87,7 +86,7 @@ pub async fn next_segment(request: SegmentRequest, cancel: &CancellationToken) -
         .await?
     };
     let Some((shelf, block, prefix)) = found else { return Ok(NextSegment::UpToDate) };
-    if tools.print_watch.is_printing() && !memory_to_start() {
+    if tools.print_watch.is_printing() && !tools.print_watch.memory_to_start() {
         return Err(RenderError::NoMemory);
     }
     let scratch = Scratch::new(&folder);
