@@ -475,6 +475,14 @@ class Care(Home):
         self.assertTrue(self.macros.is_symlink())
         self.assertEqual(1, done.stdout.count(f"link {self.macros}"))
 
+    def test_any_shell_will_do(self) -> None:
+        self.runner = ("sh",)
+        self.assertIn(f"link {self.macros}", self.install("--dry-run"))
+
+    def test_alone_it_says_what_is_missing(self) -> None:
+        shutil.rmtree(self.source / "installer")
+        self.assertIn("Take a whole release", self.refused("--yes"))
+
     def test_a_file_of_the_user_is_not_replaced(self) -> None:
         write(self.macros, "# my own\n")
         before = self.tree()
