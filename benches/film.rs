@@ -20,6 +20,7 @@ use moonlapse::conductor::films::{Films, Job, Shooting};
 use moonlapse::config::{FilmWhilePrinting, Settings};
 use moonlapse::render::{PART_FRAMES, SEGMENT_FRAMES};
 use moonlapse::session::{FrameMeta, NewSession, Outcome, SessionId, Store};
+use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -184,30 +185,48 @@ fn pictures(folder: &Path) -> io::Result<Vec<Vec<u8>>> {
 /// What we and our child processes use.
 struct Watch {
     peak: Arc<AtomicU64>,
+    /// The processor time of the watching itself, ns.
+    own: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
     cpu: Mutex<f64>,
 }
 
 impl Watch {
     fn start() -> Self {
-        let (peak, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-        let (their_peak, their_stop) = (Arc::clone(&peak), Arc::clone(&stop));
+        let (peak, own, stop) = <(Arc<AtomicU64>, Arc<AtomicU64>, Arc<AtomicBool>)>::default();
+        let watch =
+            Self { peak: Arc::clone(&peak), own: Arc::clone(&own), stop: Arc::clone(&stop), cpu: Mutex::default() };
         std::thread::spawn(move || {
-            while !their_stop.load(Ordering::Relaxed) {
+            while !stop.load(Ordering::Relaxed) {
                 for kilobytes in children().iter().filter_map(|pid| peak_of(pid)) {
-                    their_peak.fetch_max(kilobytes, Ordering::Relaxed);
+                    peak.fetch_max(kilobytes, Ordering::Relaxed);
                 }
+                let used = clock_gettime(ClockId::ThreadCPUTime);
+                let nanoseconds = used.tv_sec * 1_000_000_000 + used.tv_nsec;
+                own.store(nanoseconds.unsigned_abs(), Ordering::Relaxed);
                 std::thread::sleep(Duration::from_millis(20));
             }
         });
-        Self { peak, stop, cpu: Mutex::new(cpu().unwrap_or_default()) }
+        if let (Some(now), Ok(mut cpu)) = (watch.now(), watch.cpu.lock()) {
+            *cpu = now;
+        }
+        watch
     }
 
     /// CPU seconds and peak memory in kB since the last call.
     fn take(&self) -> io::Result<(f64, u64)> {
-        let now = cpu().ok_or_else(|| io::Error::other("/proc/self/stat cannot be read"))?;
+        let now = self.now().ok_or_else(|| io::Error::other("/proc/self/stat cannot be read"))?;
         let mut before = self.cpu.lock().map_err(|_| io::Error::other("poisoned"))?;
         Ok((now - std::mem::replace(&mut *before, now), self.peak.swap(0, Ordering::Relaxed)))
+    }
+
+    /// Ours and of children that have ended, s. The clock of `/proc` ticks 100 times a second.
+    fn now(&self) -> Option<f64> {
+        let stat = fs::read_to_string("/proc/self/stat").ok()?;
+        let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+        let ticks = |field: usize| fields.get(field)?.parse::<f64>().ok();
+        let all = (ticks(11)? + ticks(12)? + ticks(13)? + ticks(14)?) / 100.0;
+        Some(all - self.own.load(Ordering::Relaxed) as f64 / 1e9)
     }
 }
 
@@ -230,12 +249,4 @@ fn children() -> Vec<PathBuf> {
 fn peak_of(process: &std::path::Path) -> Option<u64> {
     let status = fs::read_to_string(process.join("status")).ok()?;
     status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix("kB")?.trim().parse().ok()
-}
-
-/// Ours and of children that have ended, s. The clock of `/proc` ticks 100 times a second.
-fn cpu() -> Option<f64> {
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
-    let ticks = |field: usize| fields.get(field)?.parse::<f64>().ok();
-    Some((ticks(11)? + ticks(12)? + ticks(13)? + ticks(14)?) / 100.0)
 }

@@ -189,6 +189,17 @@ impl Round {
         }
     }
 
+    /// Listens until so much was said of frames and of the print's end, or until the agent ends; gives whether it ended.
+    fn listen_for(&mut self, agent: &Agent, lines: usize) -> bool {
+        let start = Instant::now();
+        while self.said.len() < lines && start.elapsed() < LIMIT {
+            if self.listen(agent, Instant::now() + Duration::from_millis(1)) {
+                return true;
+            }
+        }
+        false
+    }
+
     fn made(&self) -> bool {
         self.said.last().is_some_and(|line| line == "film")
     }
@@ -247,11 +258,20 @@ impl Chance {
     }
 }
 
-/// One round: a job that is struck at `at`, and what came of it. Gives whether the kill came in time.
-fn strike(victim: Victim, at: Duration) -> (Round, bool, String) {
+/// When a job is struck: by what it has said, because machines are busy now and then.
+#[derive(Clone, Copy, Debug)]
+struct Point {
+    /// After so many of its frames, or after the last of them and the print's end.
+    frames: usize,
+    later: Duration,
+}
+
+/// One round: a job that is struck at a point, and what came of it. Gives whether the kill came in time.
+fn strike(victim: Victim, at: Point) -> (Round, bool, String) {
     let mut round = Round::new();
     let mut agent = round.start();
-    let mut ended = round.listen(&agent, Instant::now() + at);
+    let mut ended = round.listen_for(&agent, at.frames);
+    ended = ended || round.listen(&agent, Instant::now() + at.later);
     let stage = round.said.last().cloned().unwrap_or_default();
     let struck = match victim {
         _ if ended => false,
@@ -287,20 +307,36 @@ fn strike(victim: Victim, at: Duration) -> (Round, bool, String) {
 fn kill_at_random_points(victim: Victim) {
     let (rounds, seed) = (number("FILM_KILL_ROUNDS", 4), number("FILM_KILL_SEED", 1));
     let at_once = number("FILM_KILL_AT_ONCE", 1);
-    // How long a job takes that nobody disturbs, beside others.
-    let whole = std::thread::scope(|scope| {
+    // How long a job takes that nobody disturbs, beside others: its print, and its film.
+    let (print, film) = std::thread::scope(|scope| {
         let undisturbed = || {
             let (mut round, start) = (Round::new(), Instant::now());
+            let agent = round.start();
+            assert!(!round.listen_for(&agent, usize::from(frames()) + 1), "the print did not end: {:?}", round.said);
+            let print = start.elapsed();
+            assert!(round.listen(&agent, Instant::now() + LIMIT), "it hangs; it said {:?}", round.said);
+            drop(agent);
             round.finish();
             round.check();
-            start.elapsed()
+            (print, start.elapsed() - print)
         };
         let jobs: Vec<_> = (0..at_once).map(|_| scope.spawn(undisturbed)).collect();
         jobs.into_iter().map(|job| job.join().unwrap()).max().unwrap()
     });
+    let whole = print + film;
     let mut chance = Chance(seed.wrapping_mul(2).wrapping_add(u64::from(victim == Victim::Agent)));
     chance.next();
-    let points: Vec<Duration> = (0..rounds).map(|_| whole.mul_f64(chance.next())).collect();
+    let mut point = || {
+        let at = whole.mul_f64(chance.next());
+        let lines = usize::from(frames()) + 1;
+        if at < print {
+            let frames = (lines as f64 * at.as_secs_f64() / print.as_secs_f64()) as usize;
+            Point { frames, later: CYCLE.mul_f64(chance.next()) }
+        } else {
+            Point { frames: lines, later: at - print }
+        }
+    };
+    let points: Vec<Point> = (0..rounds).map(|_| point()).collect();
     let (next, hit) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..at_once {
@@ -311,8 +347,8 @@ fn kill_at_random_points(victim: Victim) {
                     let (round, struck, stage) = strike(victim, at);
                     hit.fetch_add(usize::from(struck), Ordering::Relaxed);
                     if std::env::var_os("FILM_KILL_ROUNDS").is_some() {
-                        let (ms, frames) = (at.as_millis(), round.acknowledged.len());
-                        println!("round {}: at {ms} ms ({stage}), struck: {struck}, {frames} frames", turn + 1);
+                        let (ms, frames) = (at.later.as_millis(), round.acknowledged.len());
+                        println!("round {}: {ms} ms after {stage}, struck: {struck}, {frames} frames", turn + 1);
                     }
                 }
             });

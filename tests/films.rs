@@ -121,6 +121,16 @@ impl Run {
     }
 }
 
+/// The notice that comes next.
+async fn noticed(run: &mut Run) -> Json {
+    loop {
+        let event = tokio::time::timeout(Duration::from_secs(120), run.events.recv()).await.unwrap();
+        if let Some(Event::Notice(notice)) = event {
+            return notice;
+        }
+    }
+}
+
 /// Waits for something on disk that no event tells of.
 async fn until(what: &str, is: impl Fn() -> bool) {
     let wait = async {
@@ -301,6 +311,25 @@ async fn a_film_that_cannot_be_made_stays_in_the_queue_with_its_reason() {
     until("it waits", || bench.queue().list().unwrap().iter().any(waits)).await;
     assert_eq!(bench.queue().list().unwrap().len(), 1, "asking again replaces the failed one");
     assert!(bench.films().is_empty());
+}
+
+#[tokio::test]
+async fn moonrakers_notifiers_hear_of_each_film_and_of_each_that_failed() {
+    let mut bench = Bench::new();
+    let mut run = bench.start();
+    let session = run.session(4);
+    run.films.make(bench.job(&session.id)).unwrap();
+    let ready = noticed(&mut run).await;
+    assert_eq!(ready["event"], "timelapse_ready");
+    let facts = &ready["facts"];
+    assert_eq!((facts["filename"].as_str(), facts["frames"].as_u64()), (Some("a.gcode"), Some(4)));
+    assert_eq!(Path::new(facts["film"].as_str().unwrap()), bench.films()[0]);
+    assert!(facts["preview"].is_null());
+    bench.settings.extraoutputparams = "-c:v nonsense".into();
+    run.films.make(bench.job(&session.id)).unwrap();
+    let failed = noticed(&mut run).await;
+    assert_eq!((&failed["event"], &failed["facts"]["filename"]), (&"timelapse_failed".into(), &"a.gcode".into()));
+    assert!(failed["message"].as_str().unwrap().contains("no encoder nonsense"), "{failed}");
 }
 
 #[tokio::test]

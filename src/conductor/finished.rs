@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tracing::{debug, info};
+use tracing::info;
 
 use super::Conductor;
 use super::filming::Desk;
@@ -107,8 +107,9 @@ pub(super) async fn take(
             return;
         }
     };
-    if *finished.head.borrow() == Head::Taken {
-        debug!(session = %session, camera = name, "the still of the finished part came too late");
+    let stood = matches!(*finished.head.borrow(), Head::Stands(since) if since <= still.from);
+    if !stood {
+        info!(session = %session, camera = name, "no still of the finished part: the head went on");
         return;
     }
     let (id, reels) = (session.clone(), reels.clone());
