@@ -140,7 +140,7 @@ impl App {
             newest,
             log,
             clock,
-            doors: Doors::default(),
+            doors: Doors::new(),
             viewers: Arc::new(Semaphore::new(VIEWERS)),
             disk: watch::Sender::default(),
         })
