@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use moonlapse::clock::Clock;
 use moonlapse::conductor::films::Films;
+use moonlapse::conductor::planning::Downloads;
 use moonlapse::conductor::{Event, Newest};
 use moonlapse::session::{FrameMeta, NewSession, Outcome, SessionId, Store};
 use moonlapse::web::{Board, Log, Setup, Sight, Trust, serve};
@@ -77,7 +78,7 @@ impl House {
         let at = listener.local_addr().unwrap();
         let log = Log::default();
         let sight =
-            Sight { board: board.clone(), store: dir, films, newest, log: log.clone(), clock: Clock::real() };
+            Sight { board: board.clone(), store: dir, films, downloads: Downloads::default(), newest, log: log.clone(), clock: Clock::real() };
         let page = tokio::spawn(async move { serve(sight, listener).await.unwrap() });
         let client = reqwest::Client::new();
         let _tasks = [moonraker_task, AbortOnDropHandle::new(page)];
