@@ -4,6 +4,7 @@ mod annotate;
 mod calibrate;
 mod check;
 mod doctor;
+mod dry_run;
 mod failure;
 mod meter;
 mod moonraker_args;
@@ -39,6 +40,7 @@ enum Command {
     Calibrate(calibrate::Calibrate),
     Check(check::Check),
     Doctor(doctor::Doctor),
+    DryRun(Box<dry_run::DryRun>),
     Plan(Box<plan::Plan>),
     Queue(queue::Queue),
     Render(Box<render::Render>),
@@ -59,6 +61,7 @@ impl Cli {
             Command::Calibrate(calibrate) => calibrate.run(),
             Command::Check(check) => check.run(),
             Command::Doctor(doctor) => doctor.run(),
+            Command::DryRun(dry_run) => dry_run.run(),
             Command::Plan(plan) => plan.run(),
             Command::Queue(queue) => queue.run(),
             Command::Render(command) => command.run(),

@@ -61,7 +61,10 @@ impl Status {
             }
             let answer = request.send().await.map_err(|error| {
                 let base = url.origin().ascii_serialization();
-                format!("The agent does not answer at {base}: is it running, and is web_port as here? ({})", error.without_url())
+                format!(
+                    "The agent does not answer at {base}: is it running, and is web_port as here? ({})",
+                    error.without_url()
+                )
             })?;
             let status = answer.status();
             let body: Value = answer.json().await.map_err(|error| format!("The answer is not understood: {error}"))?;
@@ -92,7 +95,9 @@ impl Status {
 fn of_settings(settings: &Settings) -> Result<Url, Failure> {
     let (host, port) = (settings.web_host.trim(), settings.web_port);
     if host.is_empty() || port == 0 {
-        return Err("The page is switched off (web_host, web_port in [timelapse]), and with it its API".to_owned().into());
+        return Err("The page is switched off (web_host, web_port in [timelapse]), and with it its API"
+            .to_owned()
+            .into());
     }
     let host = match host {
         "0.0.0.0" | "all" => "127.0.0.1",
@@ -111,18 +116,30 @@ fn describe(state: &Value) -> String {
     };
     let word = |value: &Value| value.as_str().unwrap_or("-").replace('_', " ");
     let seconds = |value: &Value| value.as_f64().map_or("-".to_owned(), |s| format!("{s:.0} s"));
-    line("Agent", format!("{}, Moonraker {}, Klipper {}", word(&state["version"]), word(&state["moonraker"]), word(&state["klipper"])));
+    line(
+        "Agent",
+        format!(
+            "{}, Moonraker {}, Klipper {}",
+            word(&state["version"]),
+            word(&state["moonraker"]),
+            word(&state["klipper"])
+        ),
+    );
     let print = &state["print"];
     match print["file"].as_str() {
         None => line("Print", "none".to_owned()),
         Some(file) => {
             let part = print["progress"].as_f64().map_or(String::new(), |part| format!(", {:.0} %", part * 100.0));
             let layer = print["layer"].as_u64().map_or(String::new(), |layer| format!(", layer {layer}"));
-            line("Print", format!("{}: {}{part}{layer}", if file.is_empty() { "streamed" } else { file }, word(&print["state"])));
+            line(
+                "Print",
+                format!("{}: {}{part}{layer}", if file.is_empty() { "streamed" } else { file }, word(&print["state"])),
+            );
         }
     }
     line("Filming", word(&state["filming"]));
-    let planned = state["planned"].as_u64().filter(|planned| *planned > 0).map_or(String::new(), |n| format!(" of {n}"));
+    let planned =
+        state["planned"].as_u64().filter(|planned| *planned > 0).map_or(String::new(), |n| format!(" of {n}"));
     line("Frames", format!("{}{planned}, {} missed", state["frames"], state["misses"]));
     if state["planned"].as_u64().is_some_and(|planned| planned > 0) {
         line("Added", format!("{} of about {}", seconds(&state["added_s"]), seconds(&state["expected_s"])));

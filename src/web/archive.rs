@@ -21,7 +21,7 @@ use super::error::{Answer, Problem};
 use super::files::Sent;
 use super::sessions::{Summary, session_id};
 use super::{App, SharedApp, blocking, within};
-use crate::render::{ArchiveRequest, ImportError, ImportRequest, RenderError, archive, import};
+use crate::render::{ArchiveRequest, ArchivedReel, ImportError, ImportRequest, RenderError, archive, import};
 use crate::session::{Choices, Store};
 
 /// A client that sends nothing for this long has gone.
@@ -34,12 +34,11 @@ pub(super) async fn export(State(app): State<SharedApp>, Path(id): Path<String>,
         app.archives.try_acquire().map_err(|_| Problem::busy("Another archive is being made: wait a moment"))?;
     let folder = tempfile::Builder::new().prefix(".export-").tempdir_in(&app.folder).map_err(Problem::failed)?;
     let session = id.clone();
-    let (session, frames, misses) =
-        app.disk(move |store| Ok((store.session(&session)?, store.frames(&session)?, store.misses(&session)?))).await?;
+    let found = app.disk(move |store| Ok((store.session(&session)?, ArchivedReel::all(store, &session)?)));
+    let (session, reels) = found.await?;
     let request = ArchiveRequest {
         session,
-        frames,
-        misses,
+        reels,
         output_dir: folder.path().to_owned(),
         made_at: app.clock.wall().to_zoned(TimeZone::system()),
         time_format_code: app.board.setup().settings.time_format_code.clone(),
