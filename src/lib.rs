@@ -9,6 +9,7 @@
 //!
 //! * [`cli`]: the `moonlapse` command, one file per subcommand.
 //! * [`agent`]: wires everything together; lifecycle, reconnects, shutdown.
+//! * [`web`]: the page of the agent, and its API.
 //! * [`doctor`]: what is wrong with a set-up, and what to do about it.
 //! * [`conductor`]: one print from its first to its last frame.
 //! * [`dry_run`]: a print without heat and filament.
@@ -47,3 +48,4 @@ mod process_group;
 pub mod render;
 pub mod session;
 pub mod stabilize;
+pub mod web;

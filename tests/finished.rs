@@ -80,6 +80,7 @@ impl Stage {
             films,
             events: events_in,
             downloads: Default::default(),
+            newest: Default::default(),
             clock: Clock::real(),
         };
         let mut conductor = Conductor::new(workshop, settings);

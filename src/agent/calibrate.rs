@@ -10,11 +10,12 @@ use tracing::{info, warn};
 
 use super::Agent;
 use super::errand::{self, DWELL, Head};
-use crate::calibration::{Place, Stand, Step, Timing, Tour, Watch, keep, measure, permission};
+use crate::calibration::{Curve, Place, Stand, Step, Timing, Tour, Watch, keep, measure, permission};
 use crate::camera::{Camera, Kind};
 use crate::clock::{Clock, MonoTime};
 use crate::conductor::filming::{SharedStore, Viewpoint};
 use crate::conductor::{Event, Workshop};
+use crate::web::{Board, Calibrating};
 
 /// The head rises to this at least, mm, unless the macro is given another height.
 pub(super) const SAFE_Z: f64 = 30.0;
@@ -45,9 +46,15 @@ impl Agent {
         let cameras = self.conductor.cameras().to_vec();
         let Workshop { store, events, clock, .. } = self.conductor.workshop().clone();
         let from_x = travel.position[0];
+        let board = self.portal.board();
+        board.calibrating(|seen| *seen = Calibrating::begun());
         self.send_on_errand(link, move |head| async move {
-            let runner = Runner { head, store, clock, cameras, tour, z, from_x };
-            match runner.run(&events).await {
+            let runner = Runner { head, store, clock, cameras, tour, z, from_x, board };
+            let board = runner.board.clone();
+            let outcome = runner.run(&events).await;
+            board.calibrating(|seen| seen.end(outcome.as_ref().err()));
+            board.cameras_changed();
+            match outcome {
                 Ok(()) => "Timelapse: calibration done".to_owned(),
                 Err(reason) => {
                     warn!(reason, "no calibration");
@@ -73,11 +80,17 @@ struct Runner {
     z: f64,
     /// Where the head was, mm.
     from_x: f64,
+    /// Shows how it goes.
+    board: Board,
 }
 
 impl Runner {
     async fn run(mut self, say: &mpsc::Sender<Event>) -> Result<(), String> {
-        let tell = async |line: String| say.send(Event::Say(line)).await.is_ok();
+        let board = self.board.clone();
+        let tell = async |line: String| {
+            board.calibrating(|seen| seen.say(&line));
+            say.send(Event::Say(line)).await.is_ok()
+        };
         tell("Timelapse: calibrating; the head moves to and fro for about half a minute".to_owned()).await;
         let mut watched = Vec::new();
         for (viewpoint, camera) in self.open().await {
@@ -164,19 +177,22 @@ impl Runner {
         let (stands, store, now) = (stands.to_vec(), Arc::clone(&self.store), self.clock.wall());
         let (spec, uid) = (viewpoint.spec.clone(), viewpoint.uid.clone());
         let outcome = tokio::task::spawn_blocking(move || {
+            let curve = Curve::of(&looks, &stands);
             let timing = measure(&looks, &stands).map_err(|reason| reason.to_string())?;
             let mut store = store.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            keep(&mut store, &spec, uid.as_deref(), &timing, now).map_err(|problem| problem.to_string())?;
+            keep(&mut store, &spec, uid.as_deref(), &timing, curve, now).map_err(|problem| problem.to_string())?;
             Ok::<Timing, String>(timing)
         });
         match outcome.await {
             Ok(Ok(timing)) => {
                 info!(camera = viewpoint.spec.name, ?timing, "calibrated");
+                self.board.calibrating(|seen| seen.camera(&viewpoint.spec.name, None));
                 timing.to_string()
             }
             Ok(Err(reason)) => {
                 let came = trouble.map(|miss| format!(" ({miss})")).unwrap_or_default();
                 warn!(camera = viewpoint.spec.name, reason, "not calibrated");
+                self.board.calibrating(|seen| seen.camera(&viewpoint.spec.name, Some(format!("{reason}{came}"))));
                 format!("not calibrated: {reason}{came}")
             }
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),

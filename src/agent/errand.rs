@@ -11,6 +11,7 @@ use super::Agent;
 use crate::clock::MonoTime;
 use crate::conductor::Event;
 use crate::moonraker::Link;
+use crate::web::Calibrating;
 
 /// A dwell between move and mark (`G4 P1`), s: the mark's print time includes it.
 pub(super) const DWELL: f64 = 0.001;
@@ -49,6 +50,9 @@ impl Agent {
         if let Err(reason) = begun {
             let line = failed(&reason);
             warn!("{line}");
+            if params.get("action").and_then(Json::as_str) == Some("calibrate") {
+                self.portal.board().calibrating(|seen| *seen = Calibrating::failed(&reason));
+            }
             self.conductor.handle(Event::Say(line), &self.printer);
         }
         true

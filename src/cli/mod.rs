@@ -16,6 +16,7 @@ mod render;
 mod run;
 pub mod schema;
 mod sessions;
+mod status;
 mod strip;
 mod trace;
 
@@ -46,6 +47,7 @@ enum Command {
     Run(run::Run),
     Schema(schema::Schema),
     Sessions(sessions::Sessions),
+    Status(status::Status),
     Strip(strip::Strip),
     Trace(trace::Trace),
 }
@@ -66,6 +68,7 @@ impl Cli {
             Command::Run(run) => run.run(),
             Command::Schema(schema) => schema.run(),
             Command::Sessions(command) => command.run(),
+            Command::Status(status) => status.run(),
             Command::Strip(strip) => strip.run(),
             Command::Trace(trace) => trace.run(),
         }

@@ -13,10 +13,10 @@ use super::around::FrameInWork;
 use super::filming::{Desk, Due, Viewpoint};
 use super::finished::{self, Finished};
 use super::holds::Hold;
-use super::{Event, ShotId, notices};
+use super::{Event, NewestFrame, ShotId, notices};
 use crate::camera::{Camera, CameraFacts};
 use crate::hooks::{Facts, When};
-use crate::session::{Publisher, SessionId, StoreError};
+use crate::session::{Frame, Publisher, SessionId, StoreError};
 
 /// Frames that may wait for the camera. One takes well under a second and falls due every few seconds; when a camera
 /// hangs, the later ones are missed rather than kept.
@@ -279,11 +279,19 @@ impl Worker {
             warn!(error = %problem, number = stored.number, "the UIs do not show this frame");
         }
         info!(session = %self.session, reel, number = stored.number, shot, ?layer, bytes = stored.bytes, "frame taken");
+        self.show(&stored);
         if reel == 0 {
             let file = Publisher::name(stored.number);
             self.desk.tell(Event::FrameTaken { planned, number: stored.number, file }).await;
         }
         Ok(())
+    }
+
+    /// Shows the frame to who looks on.
+    fn show(&self, frame: &Frame) {
+        let Viewpoint { uid, view, .. } = &self.viewpoint;
+        let (camera, session) = (self.name().to_owned(), self.session.clone());
+        self.desk.newest.show(NewestFrame { camera, uid: uid.clone(), view: *view, session, frame: frame.clone() });
     }
 
     async fn overrun(&mut self, moment: Moment) {

@@ -159,6 +159,11 @@ impl Live {
         Some(self.shots.get(at)?.snapshot.layer)
     }
 
+    /// All of them.
+    pub(super) fn shots(&self) -> &[Shot] {
+        &self.shots
+    }
+
     /// The layer of the next frame that is still to come.
     pub(super) fn next_layer(&self) -> Option<u32> {
         let ahead = self.shots.iter().find(|shot| matches!(shot.state, State::Planned | State::Armed));

@@ -23,17 +23,19 @@ mod last_print;
 mod live;
 mod macros;
 mod messages;
+mod newest;
 mod notices;
 mod observed;
 mod passing;
 mod places;
 pub mod planning;
 mod requests;
-mod scheme;
+pub(crate) mod scheme;
 mod shots;
 pub mod standing_orders;
 mod status;
 mod survey;
+mod view;
 mod visit;
 mod watch;
 pub mod webcams;
@@ -52,12 +54,17 @@ use self::finished::Head;
 use self::frame_call::{FrameCall, counted};
 pub use self::last_print::{LastPrint, last_print};
 pub use self::messages::{Event, Order, ShotId, Workshop};
+pub use self::newest::{Newest, NewestFrame};
 use self::survey::Survey;
+pub use self::view::{FilmingState, PrintView, ShotView, SnapshotView, View};
 use self::watch::{Finished, Watch};
 use crate::clock::MonoTime;
 use crate::config::{Mode, Settings};
 use crate::printer::{PrintState, PrintStats, Printer};
 use crate::session::{FrameMeta, HYPERLAPSE, LAYERS, Outcome, SessionId, SessionSummary};
+
+/// The target under which the lines for the console are logged.
+pub(crate) const SAID: &str = "moonlapse::said";
 
 /// The hold is rounded up to a multiple of this, s.
 const HOLD_STEP: f64 = 0.02;
@@ -525,6 +532,8 @@ impl Conductor {
     }
 
     fn say(&mut self, text: &str) {
+        // For the last events on the page; the journal has a line of its own for each.
+        tracing::debug!(target: SAID, "{text}");
         self.gcode(macros::say(text));
     }
 

@@ -120,6 +120,11 @@ impl InPassing {
         }
     }
 
+    /// All of them.
+    pub(super) fn shots(&self) -> &[Shot] {
+        &self.shots
+    }
+
     /// The layer of the next frame that is still to come.
     pub(super) fn next_layer(&self) -> Option<u32> {
         self.shots.iter().find(|shot| shot.state == State::Planned).map(|shot| shot.snapshot.layer)

@@ -2,7 +2,7 @@
 
 use crate::config::{Mode, ParkPosition, Settings};
 use crate::gcode::engine;
-use crate::planner::{self, FrameMoves, Machine, ModeError, Track, Trigger, TriggerError};
+use crate::planner::{self, FrameMoves, Machine, ModeError, RestrictionsError, Track, Trigger, TriggerError};
 use crate::printer::Printer;
 use crate::stabilize::{Axis, Bed, Limits, Park, ParkError, Point, Stabilization};
 
@@ -13,7 +13,7 @@ const ROUND: f64 = 0.65;
 
 /// Why nothing can be planned.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub(super) enum SchemeError {
+pub(crate) enum SchemeError {
     /// Klipper did not tell.
     #[error("Klipper has not told the printer's limits")]
     NoLimits,
@@ -23,6 +23,9 @@ pub(super) enum SchemeError {
     /// The setting `placement`.
     #[error("setting placement: {0}")]
     Placement(#[from] ModeError),
+    /// The setting `restrictions`.
+    #[error("setting restrictions: {0}")]
+    Restrictions(#[from] RestrictionsError),
     /// The setting `snapshot_gcode`.
     #[error("setting snapshot_gcode: {0}")]
     Gcode(#[from] TriggerError),
@@ -30,11 +33,11 @@ pub(super) enum SchemeError {
 
 /// What a file is read and planned with.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Scheme {
+pub(crate) struct Scheme {
     /// How the file is understood.
-    pub(super) engine: engine::Options,
+    pub(crate) engine: engine::Options,
     /// What is planned.
-    pub(super) planner: planner::Options,
+    pub(crate) planner: planner::Options,
 }
 
 impl Scheme {
@@ -43,13 +46,14 @@ impl Scheme {
     /// # Errors
     ///
     /// A setting that cannot be understood, or a printer that has not told its limits.
-    pub(super) fn new(settings: &Settings, printer: &Printer, hold: f64) -> Result<Self, SchemeError> {
+    pub(crate) fn new(settings: &Settings, printer: &Printer, hold: f64) -> Result<Self, SchemeError> {
         let limits = limits(printer).ok_or(SchemeError::NoLimits)?;
         let park = park(settings, &limits)?;
         let track = Track {
             trigger: trigger(settings)?,
             mode: if settings.parkhead { settings.placement.parse()? } else { planner::Mode::ZeroMotion },
             park,
+            restrictions: settings.restrictions.parse()?,
             ..Track::default()
         };
         let moves = FrameMoves {
