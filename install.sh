@@ -4,6 +4,9 @@
 # What it does is in install() and uninstall(), at the end; the parts are in installer/. First a plan is made of all
 # changes, then it is asked for once. Root is needed only for the system service.
 
+# Also when it is run by another shell.
+if [ -z "${BASH_VERSION:-}" ]; then exec bash "$0" "$@"; fi
+
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -31,7 +34,7 @@ to moonraker.conf and printer.cfg. Replaces moonraker-timelapse. Shows what it w
 TEXT
 }
 
-SOURCE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+SOURCE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]:-.}")" && pwd -P)
 STARTED=$(date +%Y%m%d-%H%M%S)
 ACTION=install
 PRINTERS=()
@@ -109,6 +112,7 @@ install() {
         look_at "$folder"
         restart_others
     done
+    hint "Then reload Mainsail or Fluidd: there is a page Timelapse. TIMELAPSE_DOCTOR on the console looks at everything."
 }
 
 install_for() {

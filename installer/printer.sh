@@ -21,6 +21,7 @@ install_component() {
 }
 
 remove_component() {
+    [ -n "$COMPONENTS" ] || return 0
     unlink_ours "$COMPONENTS/timelapse"
     bring_back "$COMPONENTS/timelapse.py"
     local exclude
@@ -94,8 +95,11 @@ configure_updates() {
         if [ "$(option_of "update_manager $NAME" path "$file")" != "$PREFIX" ] && grep -qxF -- "$BLOCK_BEGIN" "$file"; then
             edit "correct [update_manager $NAME] in $file" "$file" with_new_updates
         fi
-    else
+    elif file_with_section 'update_manager( +[^]]*)?' "$@" >/dev/null; then
         edit "add [update_manager $NAME] to $CONF" "$CONF" with_block end "$(updates_section)"
+    else
+        # Our section would switch it on for everything.
+        hint "Moonraker's update manager is off, so updates of Moonlapse are not offered."
     fi
 }
 with_new_updates() { without_update_block | with_block end "$(updates_section)"; }

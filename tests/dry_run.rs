@@ -80,7 +80,9 @@ fn a_copy_goes_the_same_way_without_any_filament() {
         };
         let (wanted, places) = (known(wanted), known(places));
         assert!(places.ends_with(&wanted[1..]), "{file}: {} and {} places", wanted.len(), places.len());
-        let calls = copy.lines().filter(|line| line.starts_with("TIMELAPSE_TAKE_FRAME")).count();
+        // One of several calls for a frame is for when an object was excluded.
+        let call = |line: &&str| line.starts_with("TIMELAPSE_TAKE_FRAME") && !line.contains("IF_EXCLUDED");
+        let calls = copy.lines().filter(call).count();
         assert!(said.contains(&format!("{calls} frames")), "{said}");
         assert_eq!(calls, frames, "{file}");
         assert!(!copy.contains("RETRACT=1") && !copy.contains("ZERO=1"), "{file}");

@@ -28,19 +28,20 @@ const REPEATED: u32 = 5;
 
 /// The zip that is installed.
 fn release() -> PathBuf {
-    static MADE: OnceLock<tempfile::TempDir> = OnceLock::new();
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
     if let Some(zip) = std::env::var_os("MOONLAPSE_RELEASE") {
         return zip.into();
     }
     let made = MADE.get_or_init(|| {
-        let folder = tempfile::Builder::new().prefix("moonlapse-package-").tempdir().unwrap();
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("package");
         let architecture = if cfg!(target_arch = "arm") { "armv7" } else { std::env::consts::ARCH };
         let mut package = Command::new(repository().join("scripts/package"));
         package.args(["--repository", "moonlapse/moonlapse", "--binary", &format!("{architecture}={AGENT}"), "--out"]);
-        assert!(package.arg(folder.path()).output().unwrap().status.success());
-        folder
+        let made = package.arg(&folder).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        folder.join("moonlapse.zip")
     });
-    made.path().join("moonlapse.zip")
+    made.clone()
 }
 
 fn rounds() -> u32 {

@@ -4,9 +4,8 @@
 
 use std::time::Duration;
 
-use moonlapse_rig::camera::Look;
 use moonlapse_rig::host::gcode::{first_layers, net_filament};
-use moonlapse_rig::host::{Part, Recording, repository, tail};
+use moonlapse_rig::host::{Recording, repository};
 use moonlapse_rig::studio::{PARK, Studio, StudioOptions};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_moonlapse");

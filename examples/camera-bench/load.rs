@@ -78,5 +78,5 @@ pub(super) async fn serve(picture: &Path) {
     let server = Replay::start(std::fs::read(picture).unwrap(), 30.0).await.unwrap();
     println!("{}", server.stream_url());
     // Until it is killed.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

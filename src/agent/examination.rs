@@ -15,10 +15,13 @@ impl Agent {
         }
         let Workshop { store, events, clock, .. } = self.conductor.workshop().clone();
         let store = store.lock().unwrap_or_else(std::sync::PoisonError::into_inner).dir().to_owned();
+        let connection = self.connection.as_ref();
+        // What was read at our start may be mended by now; the component tells what counts, and Moonraker what is wrong.
+        let conf = self.options.conf.clone().filter(|_| connection.is_none_or(|connection| !connection.has_component));
         let patient = Patient {
             endpoint: self.options.endpoint.clone(),
-            link: self.connection.as_ref().map(|connection| connection.link.clone()),
-            conf: self.options.conf.clone().map(Ok),
+            link: connection.map(|connection| connection.link.clone()),
+            conf: conf.map(Ok),
             overrides: self.options.overrides.clone(),
             store,
             inside: true,

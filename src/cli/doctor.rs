@@ -62,7 +62,7 @@ impl Doctor {
         let endpoint = self.moonraker.endpoint();
         let conf = data.moonraker_conf();
         // Of a printer elsewhere, Moonraker tells what counts.
-        let here = matches!(endpoint, Endpoint::Unix(_)) || conf.exists();
+        let here = matches!(endpoint, Endpoint::Unix(_)) || endpoint.is_local() && conf.exists();
         Patient {
             endpoint,
             link: None,

@@ -93,6 +93,7 @@ pub async fn examine(patient: Patient) -> Report {
         report.extend(agents::examine(chart, &store, inside));
     }
     report.extend(films::examine(settings).await);
-    report.extend(disk::examine(settings, &store, chart.as_ref()));
+    // The folders of a Moonraker elsewhere are not ours.
+    report.extend(disk::examine(settings, &store, chart.as_ref().filter(|_| endpoint.is_local())));
     report
 }

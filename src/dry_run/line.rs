@@ -77,7 +77,9 @@ impl Rewriter {
         match event.command {
             Command::None | Command::At(_) => Dry::Kept,
             Command::Move { code, words } => movement(code, words, event.comment),
-            Command::Traditional { code, words, .. } if (code.letter, code.number) == (b'G', 92) => coordinates(words),
+            Command::Traditional { code, words, .. } if (code.letter, code.number, code.minor) == (b'G', 92, None) => {
+                coordinates(words)
+            }
             Command::Traditional { code, .. } => {
                 let harmless = code.minor.is_none() && HARMLESS.contains(&(code.letter, code.number));
                 if harmless { Dry::Kept } else { Dry::LeftOut(Some(code.to_string())) }
@@ -100,7 +102,9 @@ impl Rewriter {
         let text = String::from_utf8_lossy(raw);
         let text = text.trim_end();
         if is_own_call(raw) {
-            return Dry::Frame(text.replace(" RETRACT=1", " RETRACT=0").replace(" ZERO=1", ""));
+            let call = text.replace(" RETRACT=1", " RETRACT=0").replace(" ZERO=1", "");
+            // One for when an object was excluded stands for a frame that has its call already.
+            return if call.contains(" IF_EXCLUDED=") { Dry::Changed(call) } else { Dry::Frame(call) };
         }
         if self.planned {
             return Dry::LeftOut(None);
@@ -279,6 +283,17 @@ mod tests {
             frames,
             ["TIMELAPSE_TAKE_FRAME FRAME=1 LAYER=0 RETRACT=0", "TIMELAPSE_TAKE_FRAME FRAME=2 LAYER=0 RETRACT=0 PARK=0"]
         );
+    }
+
+    #[test]
+    fn another_call_for_the_same_frame_is_kept_and_not_counted() {
+        let call = "TIMELAPSE_TAKE_FRAME FRAME=3 LAYER=3 X=1 Y=2 RETRACT=1 RETURN=1 IF_EXCLUDED=a ; moonlapse\n";
+        let (mut engine, mut rewriter) = (Engine::new(Options::default()), Rewriter::new(true));
+        read_lines(call.as_bytes(), |raw| {
+            let Dry::Changed(text) = rewriter.line(raw.text, &engine.line(raw)) else { panic!("counted, or gone") };
+            assert!(text.contains("RETRACT=0") && text.contains("IF_EXCLUDED=a"), "{text}");
+        })
+        .unwrap();
     }
 
     #[test]

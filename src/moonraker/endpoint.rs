@@ -32,6 +32,15 @@ impl Endpoint {
 }
 
 impl Endpoint {
+    /// Whether it is on this host, as far as its address tells.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Unix(_) => true,
+            Self::WebSocket { url, .. } => matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")),
+        }
+    }
+
     /// The host that relative addresses of webcams are on, as a URL.
     #[must_use]
     pub fn http_host(&self) -> String {
@@ -113,6 +122,13 @@ mod tests {
         assert_eq!(show("https://farm/printer1/websocket").unwrap(), "wss://farm/printer1/websocket");
         assert!(show("voron").unwrap_err().to_string().contains("`voron` is not an address"));
         assert!(show("ftp://voron").is_err());
+    }
+
+    #[test]
+    fn addresses_of_this_host_are_known() {
+        let local = |given: &str| given.parse::<Endpoint>().unwrap().is_local();
+        assert!(local("/run/moonraker.sock") && local("http://localhost:7125") && local("http://[::1]:7125"));
+        assert!(!local("http://voron.local:7125"));
     }
 
     #[test]

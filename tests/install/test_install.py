@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import unittest
 
-from .home import MOONRAKER, PRINTER, Home, Plugin, write
+from .home import MOONRAKER, PRINTER, Home, write
 
 BEGIN = "# >>> moonlapse"
 
@@ -151,6 +150,12 @@ class Releases(Home):
         self.assertIn("managed_services: moonlapse moonraker\n", moonraker)
         self.assertIn("Nothing to change", self.install())
 
+    def test_an_update_manager_that_is_off_stays_off(self) -> None:
+        write(self.data / "config/moonraker.conf", MOONRAKER)
+        self.as_release()
+        self.assertIn("update manager is off", self.install())
+        self.assertNotIn("update_manager", (self.data / "config/moonraker.conf").read_text())
+
     def test_a_release_goes_with_the_rest(self) -> None:
         before = self.tree()
         release = self.as_release()
@@ -239,204 +244,6 @@ echo built >>{self.root}/builds
         self.assertEqual(before, self.tree())
 
 
-class Uninstall(Home):
-    """The way back."""
-
-    def test_the_home_is_as_it_was(self) -> None:
-        before = self.tree()
-        self.install()
-        self.assertNotEqual(before, self.tree())
-        self.uninstall()
-        self.assertEqual(before, self.tree())
-        self.assertEqual("", self.git_status())
-        self.assertEqual([], list(self.units.iterdir()))
-        self.assertIn("disable --quiet --now moonlapse", self.systemctl_calls())
-
-    def test_each_byte_is_as_it_was(self) -> None:
-        write(self.data / "config/moonraker.conf", MOONRAKER.rstrip())
-        write(self.data / "config/printer.cfg", "# ä\r\n[printer]\r\n\n\n", 0o600)
-        write(self.data / "moonraker.asvc", "klipper")
-        write(self.moonraker / ".git/info/exclude", "*.x")
-        before = self.tree()
-        self.install()
-        self.uninstall()
-        self.assertEqual(before, self.tree())
-
-    def test_changes_of_others_meanwhile_stay(self) -> None:
-        self.install()
-        for name in ("moonraker.conf", "printer.cfg"):
-            file = self.data / "config" / name
-            write(file, "# before\n" + file.read_text() + "# behind\n")
-        self.uninstall()
-        printer = (self.data / "config/printer.cfg").read_text()
-        self.assertEqual("# before\n" + PRINTER + "# behind\n", printer)
-
-    def test_a_second_time_there_is_nothing_to_remove(self) -> None:
-        self.install()
-        self.uninstall()
-        before = self.tree()
-        self.assertIn("Nothing to remove", self.uninstall())
-        self.assertEqual(before, self.tree())
-
-    def test_frames_stay_unless_purged_and_films_stay_always(self) -> None:
-        self.install()
-        store = self.data / "moonlapse/20261123-091112_cube/frames/a.jpg"
-        write(store, "")
-        write(self.data / "moonlapse/journal.db", "")
-        write(self.data / "films/a.mp4", "")
-        write(self.data / "frames/.moonlapse-frames", "")
-        (self.data / "frames/frame000001.jpg").symlink_to(store)
-        self.assertIn("stay", self.uninstall())
-        self.assertTrue(store.exists())
-        self.assertFalse((self.data / "frames").exists())
-        self.install()
-        self.uninstall("--purge")
-        self.assertFalse((self.data / "moonlapse").exists())
-        self.assertTrue((self.data / "films/a.mp4").exists())
-
-    def test_of_a_store_in_a_folder_of_the_user_only_the_store_goes(self) -> None:
-        conf = self.data / "config/moonraker.conf"
-        write(conf, conf.read_text() + f"session_path: {self.home}/mine\n")
-        write(self.home / "mine/letters/frames/a.txt", "")
-        write(self.home / "mine/20260101-000000_letter.txt", "")
-        before = self.tree()
-        self.install()
-        write(self.home / "mine/20261123-091112_cube/frames/a.jpg", "")
-        write(self.home / "mine/journal.db", "")
-        write(self.home / "mine/queue/000001.json", "")
-        self.uninstall("--purge")
-        self.assertEqual(before, self.tree())
-
-    def test_a_store_without_frames_is_a_trace(self) -> None:
-        before = self.tree()
-        self.install()
-        write(self.data / "moonlapse/journal.db", "")
-        self.uninstall()
-        self.assertEqual(before, self.tree())
-
-    def test_frames_of_others_stay(self) -> None:
-        write(self.data / "frames/frame000001.jpg", "moonraker-timelapse's")
-        before = self.tree()
-        self.install()
-        self.uninstall("--purge")
-        self.assertEqual(before, self.tree())
-
-    def test_a_moonraker_of_pip_is_found(self) -> None:
-        shutil.rmtree(self.moonraker)
-        components = self.home / "moonraker-env/lib/python3.11/site-packages/moonraker/components"
-        write(components / "__init__.py", "")
-        before = self.tree()
-        self.install()
-        self.assertTrue((components / "timelapse").is_symlink())
-        self.uninstall()
-        self.assertEqual(before, self.tree())
-
-
-class TakeOver(Plugin):
-    """In the place of moonraker-timelapse."""
-
-    def test_its_links_and_its_updates_are_replaced(self) -> None:
-        self.install()
-        self.assertFalse((self.components / "timelapse.py").is_symlink())
-        self.assertEqual(self.program / "klipper-macros/timelapse.cfg", self.macros.resolve())
-        conf = self.conf.read_text()
-        self.assertNotIn("\n[update_manager timelapse]", conf)
-        self.assertIn("\n[announcements]\n", conf)
-        self.assertEqual(1, conf.count("\n[timelapse]\n"))
-        self.assertEqual(
-            1, (self.data / "config/printer.cfg").read_text().count("[include timelapse.cfg]")
-        )
-        self.assertIn("Nothing to change", self.install())
-
-    def test_it_comes_back(self) -> None:
-        before = self.tree()
-        self.install()
-        self.uninstall()
-        self.assertEqual(before, self.tree())
-
-    def test_copies_of_its_files_come_back_too(self) -> None:
-        for path in (self.components / "timelapse.py", self.macros):
-            text = path.read_text()
-            path.unlink()
-            write(path, text + "# changed by hand", 0o640)
-        before = self.tree()
-        self.install()
-        self.assertFalse((self.components / "timelapse.py").exists())
-        self.uninstall()
-        self.assertEqual(before, self.tree())
-
-    def test_its_updates_are_found_in_an_included_file(self) -> None:
-        write(self.conf, MOONRAKER + "[include updates.conf]\n")
-        updates = self.data / "config/updates.conf"
-        write(updates, self.updates)
-        before = self.tree()
-        self.install()
-        self.assertNotIn("\n[update", "\n" + updates.read_text())
-        self.uninstall()
-        self.assertEqual(before, self.tree())
-
-
-class Several(Home):
-    """Several printers on one host, as KIAUH makes them."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.first = self.add_printer("printer_1_data")
-        self.second = self.add_printer("printer_voron_data")
-        shutil.rmtree(self.data)
-        for data in (self.first, self.second):
-            write(data / "config/moonraker.conf", MOONRAKER)
-
-    def test_each_printer_has_its_own(self) -> None:
-        self.install()
-        for data, name in ((self.first, "moonlapse-1"), (self.second, "moonlapse-voron")):
-            with self.subTest(name):
-                unit = (self.units / f"{name}.service").read_text()
-                self.assertIn(f'run --data-path "{data}"\n', unit)
-                self.assertIn(f"{name}\n", (data / "moonraker.asvc").read_text())
-                conf = (data / "config/moonraker.conf").read_text()
-                self.assertIn(f"output_path: {data}/timelapse/\n", conf)
-                self.assertIn(f"frame_path: {data}/timelapse_frames/\n", conf)
-                self.assertTrue((data / "config/timelapse.cfg").is_symlink())
-        self.assertEqual("", self.git_status())
-
-    def test_updates_restart_the_service_of_their_own_printer(self) -> None:
-        self.as_release()
-        self.install()
-        conf = (self.second / "config/moonraker.conf").read_text()
-        self.assertIn("[update_manager moonlapse-voron]\n", conf)
-        self.assertIn("managed_services: moonlapse-voron moonraker\n", conf)
-
-    def test_a_section_that_shares_the_frames_gets_its_own_folder(self) -> None:
-        write(self.first / "config/moonraker.conf", MOONRAKER + "[timelapse]\nmode: layermacro\n")
-        before = self.tree()
-        self.install()
-        conf = (self.first / "config/moonraker.conf").read_text()
-        self.assertIn(f"[timelapse]\nframe_path: {self.first}/timelapse_frames/ # moonlapse\n", conf)
-        # The films that are there stay on its page.
-        self.assertNotIn("output_path", conf)
-        self.assertIn("Nothing to change", self.install())
-        self.uninstall()
-        self.assertEqual(before, self.tree())
-
-    def test_one_can_be_chosen(self) -> None:
-        before = self.tree(self.second)
-        self.install("--data", str(self.first))
-        self.assertEqual(before, self.tree(self.second))
-        self.assertEqual(["moonlapse-1.service"], [unit.name for unit in self.units.iterdir()])
-
-    def test_what_they_share_goes_with_the_last(self) -> None:
-        before = self.tree()
-        self.install()
-        said = self.uninstall("--data", str(self.first))
-        self.assertIn(f"stays for {self.second}", said)
-        self.assertTrue((self.components / "timelapse").is_symlink())
-        self.assertTrue((self.program / "bin/moonlapse").exists())
-        self.assertEqual(["moonlapse-voron.service"], [unit.name for unit in self.units.iterdir()])
-        self.uninstall("--data", str(self.second))
-        self.assertEqual(before, self.tree())
-
-
 class Care(Home):
     """What it does not do."""
 
@@ -461,6 +268,14 @@ class Care(Home):
         self.assertTrue(self.macros.is_symlink())
         self.assertEqual(1, done.stdout.count(f"link {self.macros}"))
 
+    def test_any_shell_will_do(self) -> None:
+        self.runner = ("sh",)
+        self.assertIn(f"link {self.macros}", self.install("--dry-run"))
+
+    def test_alone_it_says_what_is_missing(self) -> None:
+        shutil.rmtree(self.source / "installer")
+        self.assertIn("Take a whole release", self.refused("--yes"))
+
     def test_a_file_of_the_user_is_not_replaced(self) -> None:
         write(self.macros, "# my own\n")
         before = self.tree()
@@ -480,6 +295,13 @@ class Care(Home):
         self.assertIn("[include timelapse.cfg]", real.read_text())
         self.uninstall()
         self.assertEqual(before, self.tree())
+
+    def test_the_service_of_another_user_is_left_alone(self) -> None:
+        write(self.unit, '[Service]\nExecStart="x" run --data-path "/home/other/printer_data"\n')
+        before = self.tree(self.units)
+        self.assertIn("another printer's", self.refused("--binary", str(self.binary), "--yes"))
+        self.uninstall()
+        self.assertEqual(before, self.tree(self.units))
 
     def test_mistakes_are_named(self) -> None:
         for options, words in (
@@ -515,27 +337,9 @@ class Care(Home):
                 "--binary", str(self.binary), "--dry-run", *options, PATH=f"{self.root}/path:{tools}"
             )
             self.assertIn(words, done.stdout, done.stderr)
-
-
-@unittest.skipUnless(os.getuid() == 0, "needs root")
-class AsRoot(Home):
-    """Root installs for the owner of the printer's data."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.owner = pwd.getpwnam("nobody")
-        for path in (self.home, *self.home.rglob("*")):
-            os.chown(path, self.owner.pw_uid, self.owner.pw_gid, follow_symlinks=False)
-
-    def test_what_is_made_is_the_owners(self) -> None:
-        write(self.binary, "#!/bin/sh\n", 0o755)
-        options = ("--data", str(self.data), "--moonraker", str(self.moonraker))
-        program = ("--prefix", str(self.home / "films"))
-        before = self.tree()
-        self.install(*options, *program)
-        for path in self.home.rglob("*"):
-            self.assertEqual(self.owner.pw_uid, path.lstat().st_uid, path)
-        self.assertIn("User=nobody\n", self.unit.read_text())
-        self.assertIn("Nothing to change", self.install(*options, *program))
-        self.uninstall(*options)
-        self.assertEqual(before, self.tree())
+        conf = self.data / "config/moonraker.conf"
+        write(conf, conf.read_text() + "ffmpeg_binary_path: /opt/ffmpeg\n")
+        done = self.run_it(
+            "--binary", str(self.binary), "--dry-run", PATH=f"{self.root}/path:{tools}"
+        )
+        self.assertNotIn("ffmpeg", done.stdout, done.stderr)

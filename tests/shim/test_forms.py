@@ -162,9 +162,22 @@ class MainsailForm(FormTest):
             await page.save(camera="front")
             await fluidd.load()
             self.assertEqual("front", fluidd.camera_shown)
-            # "Select a webcam".
-            await page.save(camera=None)
-            self.assertIsNone(page.camera_shown)
+
+    async def test_without_a_choice_the_camera_that_is_filmed_is_selected(self) -> None:
+        async with self.mainsail() as mainsail, self.fluidd() as fluidd, self.agent() as agent:
+            # "Select a webcam", and Fluidd's reset.
+            for nothing in (None, ""):
+                await mainsail.save(camera=nothing)
+                await mainsail.load()
+                await fluidd.load()
+                # Mainsail turns its preview by it, and Fluidd shows its picture before the first frame.
+                self.assertEqual(("front", "front"), (mainsail.camera_shown, fluidd.camera_shown))
+                settings = await agent.call("machine.timelapse.get_settings")
+                self.assertEqual("", settings["camera"])
+            # One that is gone is shown as such.
+            await mainsail.save(camera="gone")
+            self.assertIsNone(mainsail.camera_shown)
+            await mainsail.save(camera="")
 
     async def test_a_camera_that_it_renames_stays_the_one(self) -> None:
         async with self.mainsail() as page:

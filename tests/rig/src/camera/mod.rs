@@ -51,6 +51,9 @@ pub struct CameraConfig {
     pub quality: u8,
     /// How long each frame is exposed.
     pub exposure: Duration,
+    /// Moving heads are drawn blurred, as the mean of so many places along the exposure; with 1 they are drawn sharp, where
+    /// they were in its middle. Each place costs as much as a picture.
+    pub blur: u16,
     /// From the end of the exposure until the server has the frame.
     pub latency: Duration,
     /// Which server it behaves like.
@@ -75,6 +78,7 @@ impl Default for CameraConfig {
             fps: 30.0,
             quality: 84,
             exposure: Duration::from_millis(15),
+            blur: 1,
             latency: Duration::from_millis(35),
             manner: Manner::default(),
             port: 0,
