@@ -57,6 +57,8 @@ struct Bench {
     _printing: watch::Sender<bool>,
     tools: Tools,
     frames: Vec<Frame>,
+    /// ffmpeg has been seen.
+    begun: bool,
 }
 
 impl Bench {
@@ -76,7 +78,7 @@ impl Bench {
         fs::set_permissions(&ffmpeg, fs::Permissions::from_mode(0o755)).unwrap();
         let print_watch = PrintWatch::following(watch).with_meters(&meters.folder);
         let tools = Tools { ffmpeg, print_watch, ..Tools::default() };
-        Self { dir, meters, _printing: printing, tools, frames }
+        Self { dir, meters, _printing: printing, tools, frames, begun: false }
     }
 
     fn folder(&self) -> PathBuf {
@@ -97,13 +99,19 @@ impl Bench {
 
     /// Lets time pass until ffmpeg is in this state or in none of it.
     async fn until(&mut self, load: u64, stopped: bool) {
+        let begun = self.begun;
         let wait = async {
-            while is_stopped(self.dir.path()) != Some(stopped) {
+            // What goes on may be at its end before the next look.
+            let reached = |now: Option<bool>| {
+                if stopped { now == Some(true) } else { now != Some(true) && (begun || now.is_some()) }
+            };
+            while !reached(is_stopped(self.dir.path())) {
                 self.meters.pass(load);
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
         assert!(tokio::time::timeout(LIMIT, wait).await.is_ok(), "it never was stopped: {stopped}");
+        self.begun = true;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,7 @@ use super::super::verify::{Expected, verify};
 use super::super::{PieceRecipe, Profile, RenderError, Tools};
 use super::recipe::Recipe;
 use super::shelf::{Shelf, first_missing};
+use super::stream::{self, STEP};
 use super::{PART_FRAMES, Segments, blocks, parts};
 use crate::session::{Frame, View};
 
@@ -99,6 +101,10 @@ pub async fn next_segment(request: SegmentRequest, cancel: &CancellationToken) -
     let bytes = blocking(move || {
         // The scratch files go when the piece has its place.
         let scratch = scratch;
+        let frames = u32::try_from(block.len()).unwrap_or(u32::MAX);
+        let read = |error| RenderError::io("read", &part, error);
+        let coded = fs::read(&part).map_err(read)?;
+        stream::read(&coded, frames, STEP).map_err(|flaw| read(io::Error::other(flaw)))?;
         let bytes = shelf.put(&recipe, &block, &part)?;
         drop(scratch);
         Ok(bytes)

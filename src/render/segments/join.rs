@@ -11,12 +11,12 @@ use tokio_util::sync::CancellationToken;
 use super::super::film::{Progress, blocking};
 use super::super::process::check;
 use super::super::scratch::Scratch;
-use super::super::{PieceRecipe, RenderError, Shown, Timeline, Tools};
+use super::super::{RenderError, Shown, Timeline, Tools};
 use super::check::{Whole, check_joined};
 use super::encode::Encoder;
 use super::recipe::Recipe;
 use super::shelf::{Segment, Shelf};
-use super::stream::{self, CLOCK, Joined, Sample};
+use super::stream::{self, Joined, STEP, Sample};
 use super::{blocks, parts};
 use crate::session::Frame;
 
@@ -153,7 +153,6 @@ impl Join<'_> {
 /// Writes the coded frames of all parts into one stream; gives what the film should hold. Blocks on the disk and on the
 /// stream's reader.
 fn feed(to: impl Write, sources: &[(Source, u32)]) -> io::Result<Vec<Sample>> {
-    const STEP: u64 = CLOCK / PieceRecipe::RATE as u64;
     let mut joined = Joined::new(to, STEP);
     let mut samples: Vec<Sample> = Vec::new();
     let mut before = 0;

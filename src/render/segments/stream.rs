@@ -8,12 +8,16 @@ use std::io::{self, Write};
 
 use memchr::memmem;
 
+use super::super::PieceRecipe;
+
 /// Bytes of a packet.
 const PACKET: usize = 188;
 /// Without its header.
 const PAYLOAD: usize = PACKET - 4;
 /// Ticks a second, by the standard.
-pub(super) const CLOCK: u64 = 90_000;
+const CLOCK: u64 = 90_000;
+/// From one frame of a segment to the next, ticks.
+pub(super) const STEP: u64 = CLOCK / PieceRecipe::RATE as u64;
 /// When the film's first frame is shown in the joined stream, ticks: what is decoded earlier has a time, too.
 pub(super) const LEAD: u64 = CLOCK;
 /// Frames are decoded so many frames before they are shown: as many as x264 and x265 ever put out of order.
@@ -228,8 +232,6 @@ fn stamp(prefix: u8, time: u64) -> [u8; 5] {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const STEP: u64 = 3000;
 
     /// Two tables, as every stream begins.
     fn tables() -> Vec<u8> {
