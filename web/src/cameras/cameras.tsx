@@ -1,0 +1,1 @@
+export function CamerasView() { return <p>cameras</p>; }

@@ -1,0 +1,1 @@
+export function SettingsView() { return <p>settings</p>; }
