@@ -108,3 +108,11 @@ export const part = encodeURIComponent;
 export function address(url: string): string {
   return url.startsWith("/api/") ? API + url.slice("/api/".length) : url;
 }
+
+/** A picture that is taken now, with its age where the agent knows it. Give its `url` back with `URL.revokeObjectURL`. */
+export async function getPicture(path: string): Promise<{ url: string; age_ms: number | null; at: string }> {
+  const response = await send("GET", path, null, null);
+  const age = Number(response.headers.get("X-Age-Ms") ?? Number.NaN);
+  const url = URL.createObjectURL(await response.blob());
+  return { url, age_ms: Number.isFinite(age) ? age : null, at: new Date().toISOString() };
+}

@@ -180,6 +180,7 @@ export interface Plan {
   switched_off?: boolean;
   calls?: Maybe<number>;
   annotated?: boolean;
+  restrictions?: Maybe<readonly Restriction[]>;
   totals: Totals;
   issues: readonly string[];
   missed: readonly { layer: number; reason: string }[];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Restriction, Shape } from "../api/types";
-import { dragged, figures, hit, withFigure } from "./areas";
+import { areasText, dragged, figures, hit, withFigure } from "./areas";
 
 const rectangle: Shape = { rectangle: { min: { x: 10, y: 20 }, max: { x: 30, y: 40 } } };
 const circle: Shape = { circle: { centre: { x: 50, y: 50 }, radius: 10 } };
@@ -40,4 +40,9 @@ describe("an area", () => {
     expect(withFigure(circle, 2, 0)).toBe(null);
     expect(withFigure(circle, 0, Number.NaN)).toBe(null);
   });
+});
+
+it("areas are written as the setting wants them", () => {
+  expect(areasText(areas)).toBe("avoid rectangle 10 20 30 40\nforbidden circle 50 50 10");
+  expect(areasText([])).toBe("");
 });

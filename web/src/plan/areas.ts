@@ -90,3 +90,12 @@ export function withFigure(shape: Shape, index: number, value: number): Shape | 
   if ("circle" in shape) return c > 0 ? { circle: { centre: { x: a, y: b }, radius: c } } : null;
   return a < c && b < d ? { rectangle: { min: { x: a, y: b }, max: { x: c, y: d } } } : null;
 }
+
+/** The areas in the notation of the setting `restrictions`: one a line, mm. */
+export function areasText(areas: readonly Restriction[]): string {
+  const lines = areas.map(({ rule, shape }) => {
+    const numbers = figures(shape).map(([, n]) => n);
+    return `${rule} ${"circle" in shape ? "circle" : "rectangle"} ${numbers.join(" ")}`;
+  });
+  return lines.join("\n");
+}

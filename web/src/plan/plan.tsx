@@ -12,6 +12,7 @@ import { Button, Empty, Note, ViewHead } from "../ui/parts";
 import { fixed, plural, title } from "../util/format";
 import { useLoad } from "../util/load";
 import { useStore } from "../util/store";
+import { areasText } from "./areas";
 import { AreasCard } from "./areas-card";
 import { PlanCanvas } from "./canvas";
 import { Controls } from "./controls";
@@ -39,18 +40,21 @@ export function PlanView(): JSX.Element {
   const features = useLoad((signal) => get<{ features: readonly string[] }>("features", signal), []);
   const named = useMemo(() => byName(settings.value), [settings.value]);
   const [changes, setChanges] = useState<Values>({});
-  const [areas, setAreas] = useState<readonly Restriction[]>(NO_AREAS);
+  const [ownAreas, setOwnAreas] = useState<readonly Restriction[] | null>(null);
   const [turn, setTurn] = useState(0);
 
   const list = files.value?.files ?? [];
   const file = asked || (print ? null : list[0]?.path);
-  const { base, plan, busy, error } = usePlan(file, changes, areas, `${revision}.${turn}.${file === null ? number : ""}`);
-  const changed = Object.keys(changes).length;
+  const { base, plan, busy, error } = usePlan(file, changes, ownAreas, `${revision}.${turn}.${file === null ? number : ""}`);
+  const areas = ownAreas ?? base?.restrictions ?? NO_AREAS;
+  const changed = Object.keys(changes).length > 0 || ownAreas !== null;
 
   const save = async () => {
     try {
-      await patch<Settings>("settings", { values: changes });
+      const values = ownAreas ? { ...changes, restrictions: areasText(ownAreas) } : changes;
+      settings.put(await patch<Settings>("settings", { values }));
       setChanges({});
+      setOwnAreas(null);
       note("Saved. The next frames are planned like this.");
     } catch (problem) {
       fault(problem);
@@ -60,13 +64,13 @@ export function PlanView(): JSX.Element {
   return (
     <>
       <ViewHead title="Plan" lead="Where in the file each frame is taken, and what that costs. Changes here are tried, not saved.">
-        {changed + areas.length > 0 && (
+        {changed && (
           <Button label="Back to the settings" icon="again" onClick={() => {
             setChanges({});
-            setAreas(NO_AREAS);
+            setOwnAreas(null);
           }} />
         )}
-        {changed > 0 && <Button label="Use for prints" look="primary" onClick={() => void save()} />}
+        {changed && <Button label="Use for prints" look="primary" onClick={() => void save()} />}
       </ViewHead>
       <div class="stack">
         <Controls files={list} file={file} printing={print} settings={named} changes={changes}
@@ -75,7 +79,7 @@ export function PlanView(): JSX.Element {
         {error && <Note tone="bad">{error.message}</Note>}
         {plan ? (
           <Planned plan={plan} base={base} busy={busy} features={features.value?.features ?? NO_FEATURES} areas={areas}
-            follows={file === null} onAreas={setAreas} onForgotten={() => setTurn((n) => n + 1)} />
+            follows={file === null} onAreas={setOwnAreas} onForgotten={() => setTurn((n) => n + 1)} />
         ) : (
           <section class="card">
             {file === undefined ? (

@@ -18,11 +18,12 @@ export interface Planned {
   error: Error | null;
 }
 
-/** `file`: `null` for the print under way, `undefined` for none. `turn`: a new number asks again. */
+/** `file`: `null` for the print under way, `undefined` for none. `areas`: `null` for those of the settings. `turn`: another
+ *  text asks again. */
 export function usePlan(
   file: string | null | undefined,
   changes: Values,
-  areas: readonly Restriction[],
+  areas: readonly Restriction[] | null,
   turn: string,
 ): Planned {
   const [base, setBase] = useState<Plan | null>(null);
@@ -59,7 +60,7 @@ export function usePlan(
   }, [file, turn]);
 
   const asked = JSON.stringify([changes, areas]);
-  const plain = Object.keys(changes).length === 0 && areas.length === 0;
+  const plain = Object.keys(changes).length === 0 && areas === null;
   useEffect(() => {
     if (plain || file === undefined) {
       setChanged(null);
@@ -67,7 +68,7 @@ export function usePlan(
       return undefined;
     }
     const abort = new AbortController();
-    const question: PlanQuestion = { file, settings: { ...changes }, restrictions: areas };
+    const question: PlanQuestion = { file, settings: { ...changes }, ...(areas && { restrictions: areas }) };
     const timer = setTimeout(() => ask(() => post<Plan>("plans", question, abort.signal), setChanged, abort), PAUSE);
     return () => {
       clearTimeout(timer);
