@@ -12,7 +12,6 @@ import { LiveView } from "../live/live";
 import { PlanView } from "../plan/plan";
 import { SettingsView } from "../settings/settings";
 import { Icon, Moon, type IconName } from "../ui/icons";
-import { Button } from "../ui/parts";
 import { useStore } from "../util/store";
 import { Access, access } from "./access";
 import { mayLeave } from "./leave";
@@ -97,8 +96,10 @@ function Themes(): JSX.Element {
   const now = useStore(choice, (c) => c);
   const next = THEMES[(THEMES.indexOf(now) + 1) % THEMES.length] ?? "auto";
   return (
-    <Button label={`Colours: ${THEME_NAME[now]}. Change to ${THEME_NAME[next]}`} icon={THEME_ICON[now]} square look="plain"
-      onClick={() => choose(next)} />
+    <button type="button" class="button plain theme" title={`Change to ${THEME_NAME[next]}`} onClick={() => choose(next)}>
+      <Icon name={THEME_ICON[now]} />
+      <span>Colours: {THEME_NAME[now]}</span>
+    </button>
   );
 }
 

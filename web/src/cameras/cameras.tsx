@@ -90,6 +90,7 @@ function CameraCard({ camera, onChanged }: { camera: Camera; onChanged: () => vo
             {takes && <Button label="Test picture" icon="cameras" look="primary" busy={busy === "picture"} onClick={() => void picture()} />}
             <Button label="Look again" icon="again" busy={busy === "probe"} onClick={() => void probe()} />
           </div>
+          {camera.timing?.curve && <CurvePlot curve={camera.timing.curve} />}
         </div>
         <div class="stack">
           {seen?.trouble && <Note tone="bad">{seen.trouble}</Note>}
@@ -125,7 +126,6 @@ function TimingPart({ timing, isSet }: { timing: Timing | null; isSet: boolean }
         ...(timing.stamps ? [["Timestamps", timing.stamps.right ? "right" : `off by ${ms(timing.stamps.offset_s)}`] as const] : []),
         ["Done", when(timing.at)],
       ]} />
-      {timing.curve && <CurvePlot curve={timing.curve} />}
       {isSet && <Note>A delay in moonraker.conf wins over it.</Note>}
     </div>
   );

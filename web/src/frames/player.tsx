@@ -97,7 +97,7 @@ export function Player({ session, reel, view, frames, index, onIndex, children }
           <Button label="Next frame" icon="next" square onClick={() => go(index + 1)} />
           <Button label="Last frame" icon="last" square onClick={() => go(frames.length - 1)} />
         </div>
-        <label class="row">
+        <label class="row nowrap">
           <span class="muted small">Frames a second</span>
           <select class="input narrow-input" value={rate} onChange={(e) => setRate(Number(e.currentTarget.value))}>
             {RATES.map((n) => <option key={n} value={n}>{n}</option>)}

@@ -19,7 +19,7 @@ const LEVELS: Record<Finding["level"], readonly [string, Tone]> = {
   error: ["Fault", "bad"],
   warning: ["Look at this", "warn"],
   info: ["To know", "accent"],
-  ok: ["Well", "good"],
+  ok: ["Fine", "good"],
 };
 
 export function HealthView(): JSX.Element {

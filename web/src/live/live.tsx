@@ -152,12 +152,12 @@ function HeadCard({ state }: { state: State }): JSX.Element {
   const { head, extruder, bed, park } = state;
   const warm = (actual?: number | null, target?: number | null) =>
     `${fixed(actual, 1)} °C${target ? ` of ${fixed(target)}` : ""}`;
-  const at = (n: number | null | undefined) => <span class="axis">{fixed(n, 2)}</span>;
+  const at = (n: number | null | undefined) => <span>{fixed(n, 2)}</span>;
   return (
     <Card title="Head and extruder">
       <Facts
         rows={[
-          ["Position", head ? <span class="axes">X {at(head.x)} Y {at(head.y)} Z {at(head.z)}</span> : "–"],
+          ["Position", head ? <span class="axes"><span>X</span>{at(head.x)}<span>Y</span>{at(head.y)}<span>Z</span>{at(head.z)}</span> : "–"],
           ["Speed", head ? `${fixed(head.speed_mm_s)} mm/s` : "–"],
           ["Filament", extruder ? `${title(extruder.state)}, ${fixed(extruder.flow_mm_s, 1)} mm/s` : "–"],
           ["Extruder", warm(extruder?.actual, extruder?.target)],

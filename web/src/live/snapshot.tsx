@@ -24,7 +24,7 @@ export function SnapshotCard(): JSX.Element | null {
   const reached = missed ? -1 : STEPS.findIndex(([stage]) => stage === snapshot.state);
   const name = `Frame ${snapshot.number ?? ""}${typeof snapshot.layer === "number" ? `, layer ${snapshot.layer}` : ""}`;
   return (
-    <Card title="Next frame" aside={<span class="muted figure">{name}</span>}>
+    <Card title="Snapshot" aside={<span class="muted figure">{name}</span>}>
       <ol class={`steps ${missed ? "missed" : ""}`} data-stage={snapshot.state}>
         {STEPS.map(([stage, text, tip], i) => (
           <li key={stage} class={i < reached ? "past" : i === reached ? "now" : ""} title={tip}
@@ -33,7 +33,15 @@ export function SnapshotCard(): JSX.Element | null {
           </li>
         ))}
       </ol>
-      {missed ? <Note tone="bad">Missed: {snapshot.reason || "the reason is not known"}</Note> : <Due />}
+      {missed ? (
+        <Note tone="bad">Missed: {snapshot.reason || "the reason is not known"}</Note>
+      ) : snapshot.state === "in_place" ? (
+        <p class="due muted">The head stands still</p>
+      ) : snapshot.state === "captured" ? (
+        <p class="due muted">The picture is stored</p>
+      ) : (
+        <Due />
+      )}
     </Card>
   );
 }
@@ -51,9 +59,9 @@ function Due(): JSX.Element {
   return (
     <p class="due figure">
       {due === null ? <span class="muted">{paused ? "The print is paused" : "Time to it is not known"}</span> : (
-        <>
+        <span>
           <strong>{due < 1 ? "now" : duration(Math.round(due))}</strong> <span class="muted">{due < 1 ? "" : "to it"}</span>
-        </>
+        </span>
       )}
     </p>
   );

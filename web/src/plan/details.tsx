@@ -53,13 +53,13 @@ function Frame({ frame, window, onWindow }: { frame: Snapshot; window: number | 
   return (
     <div class="stack">
       <p>
-        {inPassing ? "Taken in passing" : `${plural(frame.windows.length, "window")}`}
-        {frame.fallback && (frame.windows.length ? " and a fallback" : " and only a fallback")}
+        {inPassing ? "Taken in passing" : frame.windows.length === 0 ? "No window" : plural(frame.windows.length, "window")}
+        {frame.fallback && (frame.windows.length ? " and a fallback" : ", only a fallback")}
         {!inPassing && `; costs ${fixed(frame.cost_s, 2)} s in the best one`}.
       </p>
       {frame.windows.length > 0 && (
         <div class="scroll-x">
-          <table>
+          <table class="nowrap-cells">
             <thead>
               <tr>
                 <th scope="col">#</th>

@@ -17,7 +17,7 @@ import { AreasCard } from "./areas-card";
 import { PlanCanvas } from "./canvas";
 import { Controls } from "./controls";
 import { CostCard } from "./cost";
-import { printedBounds, type Layer } from "./decode";
+import { printedBounds, type Bounds, type Layer } from "./decode";
 import { LayerCard } from "./details";
 import { featureColour } from "./features";
 import type { Shown } from "./paint";
@@ -130,9 +130,9 @@ function Planned({ plan, base, busy, features, areas, follows, onAreas, onForgot
     setWindow(null);
   }, [plan.file]);
   useEffect(() => {
-    if (sight || !size) return;
-    setSight(fit(bedBounds(plan.bed), size[0], size[1], 24));
-  }, [sight, size, plan]);
+    if (sight || !size || !layer) return;
+    setSight(fit(around(plan, layer), size[0], size[1], 32));
+  }, [sight, size, layer, plan]);
   const look = (next: number) => {
     setPicked(Math.min(Math.max(next, 1), Math.max(most, 1)));
     setWindow(null);
@@ -173,14 +173,30 @@ function Planned({ plan, base, busy, features, areas, follows, onAreas, onForgot
       <div class="stack">
         <CostCard plan={plan} base={base} busy={busy} />
         <LayerCard plan={plan} layer={number} frames={frames} shots={shots} window={window} onWindow={setWindow} />
-        <ParkCard plan={plan} />
+        <ParkText plan={plan} />
         <AreasCard areas={areas} chosen={chosen} bed={plan.bed} onAreas={onAreas} onChosen={setArea} />
       </div>
     </div>
   );
 }
 
-function ParkCard({ plan }: { plan: Plan }): JSX.Element {
+/** The layer with the park position and some room, as far as the bed goes. */
+function around(plan: Plan, layer: Layer): Bounds {
+  const bed = bedBounds(plan.bed);
+  const printed = printedBounds(layer);
+  if (!printed) return bed;
+  const xs = [printed.minX, printed.maxX, plan.park?.[0] ?? printed.minX];
+  const ys = [printed.minY, printed.maxY, plan.park?.[1] ?? printed.minY];
+  const ROOM = 12;
+  return {
+    minX: Math.max(bed.minX, Math.min(...xs) - ROOM),
+    minY: Math.max(bed.minY, Math.min(...ys) - ROOM),
+    maxX: Math.min(bed.maxX, Math.max(...xs) + ROOM),
+    maxY: Math.min(bed.maxY, Math.max(...ys) + ROOM),
+  };
+}
+
+function ParkText({ plan }: { plan: Plan }): JSX.Element {
   return (
     <p class="small muted">
       {plan.park

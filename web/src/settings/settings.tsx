@@ -8,6 +8,7 @@ import { live } from "../api/events";
 import type { Preset, Settings } from "../api/types";
 import { guard } from "../app/leave";
 import { fault, note } from "../app/notes";
+import { href } from "../app/route";
 import { byName, withChange, type Values } from "../plan/question";
 import { Icon } from "../ui/icons";
 import { Button, Card, Dialog, Empty, Note, ViewHead } from "../ui/parts";
@@ -107,6 +108,7 @@ export function SettingsView(): JSX.Element {
       {loaded.error && <Note tone="bad">{loaded.error.message}</Note>}
       {settings && (
         <div class="settings">
+          <Index settings={settings} sought={sought} advanced={advanced} changes={changes} />
           <div class="stack">
             {presets.value && presets.value.presets.length > 0 && <Presets presets={presets.value.presets} onApply={apply} />}
             <div class="row find">
@@ -151,6 +153,26 @@ function sendable(changes: Values): Values {
   return Object.fromEntries(Object.entries(changes).filter(([, value]) => !Number.isNaN(value)));
 }
 
+/** The subjects, to get to them quickly. */
+function Index(props: { settings: Settings; sought: string; advanced: boolean; changes: Values }): JSX.Element {
+  const groups = filtered(props.settings, props.sought, props.advanced, props.changes);
+  return (
+    <nav class="index" aria-label="Subjects">
+      {groups.map(({ id, title, settings }) => (
+        <a key={id} href={href("settings", id)} onClick={(event) => {
+          event.preventDefault();
+          const group = document.getElementById(`group-${id}`);
+          group?.scrollIntoView({ block: "start" });
+          group?.focus({ preventScroll: true });
+        }}>
+          {title}
+          {settings.some(({ name }) => name in props.changes) && <i aria-label="changed" role="img" />}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
 interface GroupsProps {
   settings: Settings;
   sought: string;
@@ -166,7 +188,7 @@ function Groups({ settings, sought, advanced, changes, problems: wrong, onChange
   return (
     <>
       {groups.map((group) => (
-        <Card key={group.id} title={group.title} class="group">
+        <Card key={group.id} id={`group-${group.id}`} title={group.title} class="group">
           {group.text && <p class="muted group-text"><Text text={group.text} /></p>}
           {group.settings.map((setting) => (
             <SettingRow key={setting.name} setting={setting} value={changes[setting.name] ?? setting.value} changed={setting.name in changes}

@@ -18,9 +18,16 @@ export function ViewHead(props: { title: string; lead?: string; children?: Compo
   );
 }
 
-export function Card(props: { title: string; aside?: ComponentChildren; children?: ComponentChildren; class?: string }) {
+export function Card(props: {
+  title: string;
+  aside?: ComponentChildren;
+  children?: ComponentChildren;
+  class?: string;
+  /** Makes it a place that one can go to. */
+  id?: string;
+}): JSX.Element {
   return (
-    <section class={`card ${props.class ?? ""}`} aria-label={props.title}>
+    <section class={`card ${props.class ?? ""}`} id={props.id} tabIndex={props.id ? -1 : undefined} aria-label={props.title}>
       <div class="card-head">
         <h2>{props.title}</h2>
         {props.aside}
