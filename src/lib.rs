@@ -9,6 +9,7 @@
 //!
 //! * [`cli`]: the `moonlapse` command, one file per subcommand.
 //! * [`agent`]: wires everything together; lifecycle, reconnects, shutdown.
+//! * [`web`]: the page of the agent, and its API.
 //! * [`conductor`]: one print from its first to its last frame.
 //! * [`annotate`]: frame calls put into G-code files.
 //! * [`calibration`]: how late a camera's pictures are, found from the pictures.
@@ -43,3 +44,4 @@ mod process_group;
 pub mod render;
 pub mod session;
 pub mod stabilize;
+pub mod web;

@@ -46,7 +46,14 @@ impl Stage {
         let shutdown = CancellationToken::new();
         let films = Films::start(Arc::clone(&store), events_in.clone(), clock, shutdown.clone());
         let downloads = Downloads::default();
-        let workshop = Workshop { store: Arc::clone(&store), films, events: events_in, downloads, clock };
+        let workshop = Workshop {
+            store: Arc::clone(&store),
+            films,
+            events: events_in,
+            downloads,
+            newest: Default::default(),
+            clock,
+        };
         let conductor = Conductor::new(workshop, settings);
         Self { conductor, printer: Printer::default(), events, clock, store, shutdown, _dir: dir }
     }

@@ -42,7 +42,14 @@ impl Stage {
         let clock = Clock::real();
         let (events_in, events) = mpsc::channel(64);
         let films = Films::start(Arc::clone(&store), events_in.clone(), clock, CancellationToken::new());
-        let workshop = Workshop { store, films, events: events_in, downloads: Default::default(), clock };
+        let workshop = Workshop {
+            store,
+            films,
+            events: events_in,
+            downloads: Default::default(),
+            newest: Default::default(),
+            clock,
+        };
         let mut conductor = Conductor::new(workshop, settings);
         let spec = CameraSpec::web("gone", None, Some("http://127.0.0.1:1/snapshot".parse().unwrap()));
         conductor.set_cameras(vec![Viewpoint {

@@ -10,6 +10,7 @@ use tracing::{error, info, warn};
 
 use crate::clock::Clock;
 use crate::moonraker::{Backoff, Endpoint, Inbox, Link, LinkError, REQUEST_TIMEOUT, ServerInfo};
+use crate::web::Trust;
 
 /// What Klipper's macros call.
 pub(super) mod remote {
@@ -31,6 +32,8 @@ pub(super) struct Attached {
     /// As the Moonraker component holds them; `None` where it is not loaded.
     pub(super) settings: Option<Map<String, Json>>,
     pub(super) webcams: Vec<Json>,
+    /// Whom it trusts.
+    pub(super) trust: Trust,
     /// Where Moonraker finds Klipper.
     pub(super) klippy_socket: Option<PathBuf>,
 }
@@ -95,7 +98,10 @@ async fn attach(endpoint: &Endpoint, clock: Clock) -> Result<Attached, LinkError
     let config = link.request("server.config", Json::Null, REQUEST_TIMEOUT).await?;
     let klippy = config.pointer("/config/server/klippy_uds_address").and_then(Json::as_str);
     let klippy_socket = klippy.map(crate::config::expand_home);
-    Ok(Attached { link, inbox, info, settings, webcams, klippy_socket })
+    let access = link.request("access.info", Json::Null, REQUEST_TIMEOUT).await?;
+    let login_required = access.get("login_required").and_then(Json::as_bool).unwrap_or_default();
+    let trust = Trust::of(&config, login_required, endpoint.http());
+    Ok(Attached { link, inbox, info, settings, webcams, trust, klippy_socket })
 }
 
 async fn webcams(link: &Link) -> Result<Vec<Json>, LinkError> {

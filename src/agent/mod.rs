@@ -9,6 +9,7 @@ mod camera_options;
 mod connector;
 mod introductions;
 mod motion;
+mod portal;
 mod webcams;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, error, info, trace, warn};
 use url::Url;
 
@@ -25,10 +27,12 @@ use self::calibrate::Calibration;
 use self::connector::{Attached, remote};
 use self::introductions::Introductions;
 use self::motion::Motion;
+use self::portal::Portal;
 use crate::clock::{Clock, MonoTime};
+use crate::conductor::filming::SharedStore;
 use crate::conductor::films::Films;
 use crate::conductor::planning::Downloads;
-use crate::conductor::{Conductor, Order, Workshop};
+use crate::conductor::{Conductor, Newest, Order, Workshop};
 use crate::config::{ConfigError, Layer, Merged, Settings, expand_home, merge};
 use crate::moonraker::{
     Backoff, Body, Endpoint, Inbox, Incoming, KlipperState, Link, Ticket, klipper_endpoint, subscription_status,
@@ -36,6 +40,7 @@ use crate::moonraker::{
 use crate::printer::Printer;
 use crate::render::remove_leftovers;
 use crate::session::{Store, StoreError};
+use crate::web::{self, Log, Sight, Trust};
 
 /// Reports of workers that may wait.
 const EVENT_QUEUE: usize = 256;
@@ -55,6 +60,8 @@ pub struct Options {
     pub overrides: Vec<Layer>,
     /// The frame store, unless `session_path` is set.
     pub store: PathBuf,
+    /// What was said lately, for the page.
+    pub log: Log,
 }
 
 /// Runs until `shutdown` is cancelled.
@@ -79,13 +86,19 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
     tokio::spawn(connector::run(options.endpoint.clone(), clock, attached_in, shutdown.clone()));
 
     let downloads = match &options.endpoint {
-        Endpoint::WebSocket { url, api_key } => {
-            Downloads { base: http_base(url), api_key: api_key.clone(), folder: store_folder }
+        Endpoint::WebSocket { api_key, .. } => {
+            Downloads { base: options.endpoint.http(), api_key: api_key.clone(), folder: store_folder.clone() }
         }
-        Endpoint::Unix(_) => Downloads { folder: store_folder, ..Downloads::default() },
+        Endpoint::Unix(_) => Downloads { folder: store_folder.clone(), ..Downloads::default() },
     };
     let introductions = Introductions::new(events_in.clone(), clock);
-    let workshop = Workshop { store, films, events: events_in, downloads, clock };
+    let newest = Newest::default();
+    recall(&newest, &store).await;
+    let portal = Portal::default();
+    let (board, log) = (portal.board(), options.log.clone());
+    let sight = Sight { board, store: store_folder, films: films.clone(), newest: newest.clone(), log, clock };
+    let page = AbortOnDropHandle::new(tokio::spawn(web::run(sight, shutdown.clone())));
+    let workshop = Workshop { store, films, events: events_in, downloads, newest, clock };
     let mut agent = Agent {
         conductor: Conductor::new(workshop, settings),
         printer: Printer::default(),
@@ -96,8 +109,11 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
         motion: Motion::default(),
         klippy_socket: None,
         calibration: None,
+        portal,
+        component: None,
         options,
     };
+    agent.set_up_page();
     let mut keepalive = tokio::time::interval(KEEPALIVE);
     info!(version = env!("CARGO_PKG_VERSION"), "moonlapse started");
     loop {
@@ -106,14 +122,26 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
             Some(new) = attached.recv() => agent.attach(new),
             incoming = next(&mut agent.connection) => match incoming {
                 Some(incoming) => agent.incoming(incoming),
-                None => agent.connection = None,
+                None => {
+                    agent.connection = None;
+                    agent.set_up_page();
+                }
             },
-            Some(event) = events.recv() => agent.conductor.handle(event, &agent.printer),
+            Some(event) = events.recv() => {
+                agent.portal.hear(&event);
+                agent.conductor.handle(event, &agent.printer);
+            }
             Some(stretches) = agent.motion.next() => agent.conductor.moved(stretches, &agent.printer),
             _ = keepalive.tick() => agent.keep_alive(),
+            () = agent.portal.due() => {
+                agent.show();
+                continue;
+            }
         }
         agent.carry_out();
+        agent.portal.touch();
     }
+    drop(page);
     agent.conductor.shut_down().await;
     info!("moonlapse stopped");
     Ok(())
@@ -143,6 +171,17 @@ async fn open_store(dir: PathBuf, shutdown: &CancellationToken) -> Option<Store>
     }
 }
 
+/// The page begins with the newest frames of the last print.
+async fn recall(newest: &Newest, store: &SharedStore) {
+    let (newest, store) = (newest.clone(), Arc::clone(store));
+    let recalled = tokio::task::spawn_blocking(move || {
+        newest.recall(&store.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    });
+    if let Ok(Err(problem)) = recalled.await {
+        warn!(error = %problem, "the newest frames are not known");
+    }
+}
+
 /// Merges the layers, logs their faults, and makes the paths absolute.
 fn settle<'a>(layers: impl IntoIterator<Item = &'a Layer>) -> Result<Settings, ConfigError> {
     let Merged { mut settings, faults } = merge(layers)?;
@@ -158,17 +197,6 @@ fn settle<'a>(layers: impl IntoIterator<Item = &'a Layer>) -> Result<Settings, C
         *path = expand_home(path).to_string_lossy().into_owned();
     }
     Ok(settings)
-}
-
-/// Moonraker over HTTP, where its websocket is known.
-fn http_base(websocket: &Url) -> Option<Url> {
-    let mut base = websocket.clone();
-    base.set_scheme(if base.scheme() == "wss" { "https" } else { "http" }).ok()?;
-    base.set_query(None);
-    // A proxy may serve several printers below one host: what stands before `/websocket` belongs to the printer.
-    let path = base.path().trim_end_matches('/').trim_end_matches("websocket").to_owned();
-    base.set_path(&path);
-    Some(base)
 }
 
 /// Never returns while there is no connection.
@@ -188,6 +216,8 @@ struct Connection {
     wishes: Option<watch::Sender<Option<annotator::Wish>>>,
     /// Moonraker has the component that takes events.
     has_component: bool,
+    /// Whom Moonraker trusts.
+    trust: Trust,
     /// The subscription whose answer is awaited.
     subscribing: Option<Ticket>,
     /// The state of this Klipper is known and followed.
@@ -207,12 +237,16 @@ struct Agent {
     /// Klipper's socket as Moonraker knows it.
     klippy_socket: Option<PathBuf>,
     calibration: Option<Calibration>,
+    /// What the page shows.
+    portal: Portal,
+    /// The settings as the component last told them.
+    component: Option<Map<String, Json>>,
     options: Options,
 }
 
 impl Agent {
     fn attach(&mut self, new: Attached) {
-        let Attached { link, inbox, info, settings, webcams, klippy_socket } = new;
+        let Attached { link, inbox, info, settings, webcams, trust, klippy_socket } = new;
         self.klippy_socket = klippy_socket;
         let (events, event_queue) = mpsc::channel(CARRIER_QUEUE);
         let (scripts, script_queue) = mpsc::channel(CARRIER_QUEUE);
@@ -227,12 +261,13 @@ impl Agent {
         });
         let (subscribing, subscribed) = (None, false);
         self.connection =
-            Some(Connection { link, inbox, events, scripts, wishes, has_component, subscribing, subscribed });
+            Some(Connection { link, inbox, events, scripts, wishes, has_component, trust, subscribing, subscribed });
         self.webcams = webcams;
         if let Some(settings) = settings {
             self.take_settings(&settings);
         }
         self.choose_camera();
+        self.set_up_page();
         self.conductor.connected();
         if info.klipper == KlipperState::Ready {
             self.subscribe();
@@ -300,6 +335,7 @@ impl Agent {
                 if let Some(settings) = params.get("settings").and_then(Json::as_object) {
                     self.take_settings(settings);
                     self.choose_camera();
+                    self.set_up_page();
                 }
                 done()
             }
@@ -307,6 +343,7 @@ impl Agent {
                 if let Some(list) = first(params) {
                     self.webcams = connector::webcams_of(&list);
                     self.choose_camera();
+                    self.set_up_page();
                 }
                 done()
             }
@@ -319,6 +356,7 @@ impl Agent {
                     warn!(event = method, "Klipper stopped");
                     self.printer.clear();
                     self.conductor.klipper_gone();
+                    self.set_up_page();
                 }
                 done()
             }
@@ -348,6 +386,7 @@ impl Agent {
                 info!(print = ?self.printer.print_stats().state, "Klipper is ready");
                 self.conductor.klipper_ready(&self.printer);
                 self.wish();
+                self.set_up_page();
             }
             Ok(None) => warn!("Moonraker's answer to the subscription is not understood"),
             // The keepalive asks again.
@@ -372,7 +411,10 @@ impl Agent {
     }
 
     fn take_settings(&mut self, component: &Map<String, Json>) {
-        let blocked = component.get("blockedsettings").and_then(Json::as_array);
+        // A list of what is fixed comes at the begin only.
+        let known = self.component.get_or_insert_default();
+        known.extend(component.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let blocked = known.get("blockedsettings").and_then(Json::as_array);
         self.snapshot_fixed = blocked.is_some_and(|list| list.iter().any(|name| name == "snapshoturl"));
         let layer = Layer::component(component);
         match settle(std::iter::once(&layer).chain(&self.options.overrides)) {

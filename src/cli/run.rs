@@ -5,13 +5,17 @@ use std::process::ExitCode;
 
 use clap::Args;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use super::paths::DataPath;
 use crate::agent::{self, Options};
 use crate::clock::Clock;
 use crate::config::{Layer, read_moonraker_conf};
 use crate::moonraker::Endpoint;
+use crate::web::Log;
 
 /// Film the prints of one Moonraker, until stopped. This is what the systemd service runs.
 ///
@@ -48,12 +52,11 @@ impl Run {
         };
         // journald adds the time itself.
         let journal = std::env::var_os("JOURNAL_STREAM").is_some();
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_target(false);
-        if journal {
-            log.without_time().init();
-        } else {
-            log.init();
-        }
+        let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_target(false);
+        let lines = if journal { lines.without_time().boxed() } else { lines.boxed() };
+        let log = Log::default();
+        let for_page = log.clone().with_filter(filter_fn(Log::wants));
+        tracing_subscriber::registry().with(lines.with_filter(filter)).with(for_page).init();
 
         let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
             Ok(runtime) => runtime,
@@ -65,7 +68,7 @@ impl Run {
         let outcome = runtime.block_on(async {
             let shutdown = CancellationToken::new();
             tokio::spawn(cancel_on_signal(shutdown.clone()));
-            agent::run(self.options(), Clock::real(), shutdown).await
+            agent::run(self.options(log), Clock::real(), shutdown).await
         });
         match outcome {
             Ok(()) => ExitCode::SUCCESS,
@@ -76,7 +79,7 @@ impl Run {
         }
     }
 
-    fn options(self) -> Options {
+    fn options(self, log: Log) -> Options {
         let Self { data, moonraker, api_key, settings, .. } = self;
         let path: PathBuf = data.moonraker_conf();
         // The component's own reading is what counts; this one serves until it has answered.
@@ -92,6 +95,7 @@ impl Run {
             conf,
             overrides: vec![Layer::environment(std::env::vars()), Layer::flags(&settings)],
             store: data.store(),
+            log,
         }
     }
 }

@@ -13,7 +13,7 @@ use super::beginning::{Begun, begin};
 use super::frame_call::Standstill;
 use super::holds::Holds;
 use super::lane::{Lane, Moment};
-use super::{Event, Workshop};
+use super::{Event, Newest, Workshop};
 use crate::calibration;
 use crate::camera::{Camera, CameraSpec};
 use crate::clock::{Clock, MonoTime};
@@ -110,10 +110,10 @@ impl Filming {
     /// earlier print, whose session must be closed first.
     pub(super) fn begin(shoot: Shoot, workshop: &Workshop, after: Option<JoinHandle<()>>) -> Self {
         let (commands, queue) = mpsc::channel(QUEUE);
-        let Workshop { store, events, clock, .. } = workshop.clone();
+        let Workshop { store, events, newest, clock, .. } = workshop.clone();
         let hooks = Arc::new(Hooks::of(&shoot.settings));
         let halted = Halt::default();
-        let worker = Worker { desk: Desk { store, events, clock, hooks, halted: Arc::clone(&halted) } };
+        let worker = Worker { desk: Desk { store, events, newest, clock, hooks, halted: Arc::clone(&halted) } };
         let task = tokio::spawn(async move {
             if let Some(earlier) = after {
                 // Bounded by the cameras' own time limits; a panic in there is not ours.
@@ -254,6 +254,7 @@ impl Worker {
 pub(super) struct Desk {
     pub(super) store: SharedStore,
     pub(super) events: mpsc::Sender<Event>,
+    pub(super) newest: Newest,
     pub(super) clock: Clock,
     pub(super) hooks: Arc<Hooks>,
     pub(super) halted: Halt,

@@ -9,13 +9,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-use super::Event;
 use super::around::FrameInWork;
 use super::filming::{Desk, Due, Viewpoint};
 use super::holds::Hold;
+use super::{Event, NewestFrame};
 use crate::camera::{Camera, CameraFacts};
 use crate::hooks::{Facts, When};
-use crate::session::{Publisher, SessionId, StoreError};
+use crate::session::{Frame, Publisher, SessionId, StoreError};
 
 /// Frames that may wait for the camera. One takes well under a second and falls due every few seconds; when a camera
 /// hangs, the later ones are missed rather than kept.
@@ -231,11 +231,19 @@ impl Worker {
             warn!(error = %problem, number = stored.number, "the UIs do not show this frame");
         }
         info!(session = %self.session, reel, number = stored.number, shot, ?layer, bytes = stored.bytes, "frame taken");
+        self.show(&stored);
         if reel == 0 {
             let file = Publisher::name(stored.number);
             self.desk.tell(Event::FrameTaken { planned, number: stored.number, file }).await;
         }
         Ok(())
+    }
+
+    /// Shows the frame to who looks on.
+    fn show(&self, frame: &Frame) {
+        let Viewpoint { uid, view, .. } = &self.viewpoint;
+        let (camera, session) = (self.name().to_owned(), self.session.clone());
+        self.desk.newest.show(NewestFrame { camera, uid: uid.clone(), view: *view, session, frame: frame.clone() });
     }
 
     async fn overrun(&mut self, moment: Moment) {

@@ -151,6 +151,11 @@ impl Live {
         Some(self.shots.get(at)?.snapshot.layer)
     }
 
+    /// All of them.
+    pub(super) fn shots(&self) -> &[Shot] {
+        &self.shots
+    }
+
     /// How it went so far.
     pub(super) fn report(&self) -> Report {
         Report { added_s: self.added_s, ..Report::of(&self.shots) }

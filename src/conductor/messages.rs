@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use super::filming::SharedStore;
 use super::films::Films;
+use super::newest::Newest;
 use super::planning::{Downloads, Planned};
 use crate::clock::Clock;
 use crate::session::{SessionId, SessionSummary};
@@ -109,6 +110,8 @@ pub struct Workshop {
     pub events: mpsc::Sender<Event>,
     /// Where G-code files can be got.
     pub downloads: Downloads,
+    /// The newest frame of each camera, for who looks on.
+    pub newest: Newest,
     /// The time.
     pub clock: Clock,
 }

@@ -19,6 +19,7 @@ mod lane;
 mod live;
 mod macros;
 mod messages;
+mod newest;
 mod observed;
 mod passing;
 mod places;
@@ -27,6 +28,7 @@ mod requests;
 mod scheme;
 mod shots;
 pub mod standing_orders;
+mod view;
 mod watch;
 
 use std::time::Duration;
@@ -40,11 +42,16 @@ use self::filming::{Due, Filming, Shoot, Viewpoint};
 use self::films::{Ending, ending};
 use self::frame_call::{FrameCall, counted};
 pub use self::messages::{Event, Order, Workshop};
+pub use self::newest::{Newest, NewestFrame};
+pub use self::view::{FilmingState, PrintView, ShotView, SnapshotView, View};
 use self::watch::Watch;
 use crate::clock::MonoTime;
 use crate::config::{Mode, Settings};
 use crate::printer::{PrintState, PrintStats, Printer};
 use crate::session::{FrameMeta, HYPERLAPSE, LAYERS, Outcome, SessionId, SessionSummary};
+
+/// The target under which the lines for the console are logged.
+pub(crate) const SAID: &str = "moonlapse::said";
 
 /// The hold is rounded up to a multiple of this, s.
 const HOLD_STEP: f64 = 0.02;
@@ -471,6 +478,8 @@ impl Conductor {
     }
 
     fn say(&mut self, text: &str) {
+        // For the last events on the page; the journal has a line of its own for each.
+        tracing::debug!(target: SAID, "{text}");
         self.gcode(macros::say(text));
     }
 

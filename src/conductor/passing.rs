@@ -117,6 +117,11 @@ impl InPassing {
         }
     }
 
+    /// All of them.
+    pub(super) fn shots(&self) -> &[Shot] {
+        &self.shots
+    }
+
     /// How it went so far.
     pub(super) fn report(&self) -> Report {
         Report::of(&self.shots)

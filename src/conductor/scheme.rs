@@ -2,7 +2,7 @@
 
 use crate::config::{Mode, ParkPosition, Settings};
 use crate::gcode::engine;
-use crate::planner::{self, FrameMoves, Machine, ModeError, Track, Trigger, TriggerError};
+use crate::planner::{self, FrameMoves, Machine, ModeError, RestrictionsError, Track, Trigger, TriggerError};
 use crate::printer::Printer;
 use crate::stabilize::{Axis, Bed, Limits, Park, ParkError, Point, Stabilization};
 
@@ -23,6 +23,9 @@ pub(super) enum SchemeError {
     /// The setting `placement`.
     #[error("setting placement: {0}")]
     Placement(#[from] ModeError),
+    /// The setting `restrictions`.
+    #[error("setting restrictions: {0}")]
+    Restrictions(#[from] RestrictionsError),
     /// The setting `snapshot_gcode`.
     #[error("setting snapshot_gcode: {0}")]
     Gcode(#[from] TriggerError),
@@ -50,6 +53,7 @@ impl Scheme {
             trigger: trigger(settings)?,
             mode: if settings.parkhead { settings.placement.parse()? } else { planner::Mode::ZeroMotion },
             park,
+            restrictions: settings.restrictions.parse()?,
             ..Track::default()
         };
         let moves = FrameMoves {

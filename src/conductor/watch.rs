@@ -48,7 +48,7 @@ impl Watch {
 /// The settings that a plan depends on.
 pub(super) fn shape(settings: &Settings) -> Settings {
     let Settings { mode, parkhead, parkpos, park, placement, clearance, every_layers, .. } = settings.clone();
-    let Settings { height_increment, snapshot_gcode, hyperlapse_cycle, enabled, .. } = settings.clone();
+    let Settings { height_increment, snapshot_gcode, hyperlapse_cycle, enabled, restrictions, .. } = settings.clone();
     let Settings { park_custom_pos_x, park_custom_pos_y, park_custom_pos_dz, .. } = *settings;
     Settings {
         mode,
@@ -62,6 +62,7 @@ pub(super) fn shape(settings: &Settings) -> Settings {
         snapshot_gcode,
         hyperlapse_cycle,
         enabled,
+        restrictions,
         park_custom_pos_x,
         park_custom_pos_y,
         park_custom_pos_dz,

@@ -114,6 +114,11 @@ impl Layer {
         layer
     }
 
+    /// The options that this source sets.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
     /// What of this source can't be used.
     #[must_use]
     pub fn faults(&self) -> &[OptionError] {

@@ -226,6 +226,11 @@ pub struct Settings {
     /// Room that the head needs beside finished objects that stand higher than the nozzle.
     #[schemars(range(min = 0.0, max = 200.0), extend("x-scope" = "ui", "x-unit" = "mm"))]
     pub clearance: f64,
+    /// Areas of the bed, one a line: `avoid`, `forbidden` or `required`, then `rectangle X1 Y1 X2 Y2` or `circle X Y RADIUS`
+    /// (mm). The head does not cross what is to be avoided, and no frame begins in what is forbidden, or outside of all
+    /// that is required.
+    #[schemars(extend("x-scope" = "ui"))]
+    pub restrictions: String,
     /// A frame in every so many layers, for `auto` and `live`.
     #[schemars(range(min = 1, max = 1000), extend("x-scope" = "ui"))]
     pub every_layers: u32,
@@ -394,6 +399,22 @@ pub struct Settings {
     /// film that the settings above describe.
     #[schemars(extend("x-scope" = "conf"))]
     pub profiles: String,
+
+    // The page.
+    /// Address at which the page is served: 127.0.0.1 is for this host only (and for a proxy on it), 0.0.0.0 for the
+    /// network, where Moonraker's trusted clients and its API key count. Empty serves no page.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub web_host: String,
+    /// Its port; 0 serves no page.
+    #[schemars(range(min = 0, max = 65535), extend("x-scope" = "conf"))]
+    pub web_port: u32,
+    /// More names under which browsers may reach the page, separated by commas: those that end in neither .local, .lan,
+    /// .home.arpa, .internal nor .localdomain.
+    #[schemars(extend("x-scope" = "conf"))]
+    pub web_names: String,
+    /// Largest archive of frames that may be uploaded to the page.
+    #[schemars(range(min = 1, max = 100000), extend("x-scope" = "conf", "x-unit" = "MB"))]
+    pub web_upload_mb: u32,
 }
 
 impl Settings {
@@ -452,6 +473,7 @@ impl Default for Settings {
             placement: "retracted_travel".to_owned(),
             park_travel_accel: 0,
             clearance: 40.0,
+            restrictions: String::new(),
             every_layers: 1,
             height_increment: 1.0,
             hyperlapse_beside: false,
@@ -499,6 +521,10 @@ impl Default for Settings {
             camera_shutter_word: "shutter".to_owned(),
             camera_macro: String::new(),
             profiles: String::new(),
+            web_host: "127.0.0.1".to_owned(),
+            web_port: 7190,
+            web_names: String::new(),
+            web_upload_mb: 4000,
         }
     }
 }

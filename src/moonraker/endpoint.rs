@@ -29,6 +29,19 @@ impl Endpoint {
             unix @ Self::Unix(_) => unix,
         }
     }
+
+    /// Moonraker over HTTP, where its websocket is known.
+    #[must_use]
+    pub fn http(&self) -> Option<Url> {
+        let Self::WebSocket { url, .. } = self else { return None };
+        let mut base = url.clone();
+        base.set_scheme(if base.scheme() == "wss" { "https" } else { "http" }).ok()?;
+        base.set_query(None);
+        // A proxy may serve several printers below one host: what stands before `/websocket` belongs to the printer.
+        let path = base.path().trim_end_matches('/').trim_end_matches("websocket").to_owned();
+        base.set_path(&path);
+        Some(base)
+    }
 }
 
 /// Why an address can't be used.

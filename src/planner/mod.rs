@@ -52,6 +52,6 @@ pub use motion::{Machine, trapezoid};
 pub use options::{FrameMoves, Mode, ModeError, Options, StateRequirement, Track};
 pub use plan::{Missed, Plan, Reason, Snapshot, Span, Target, Totals, Window};
 pub use planning::Planner;
-pub use restriction::{Restriction, Restrictions, Rule};
+pub use restriction::{Restriction, Restrictions, RestrictionsError, Rule};
 pub use shape::Shape;
 pub use trigger::{SNAPSHOT_COMMANDS, Trigger, TriggerError};

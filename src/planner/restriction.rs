@@ -1,5 +1,7 @@
 //! Where on the bed a frame may begin, and what the head must not cross on its way.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use super::shape::Shape;
@@ -24,6 +26,46 @@ pub struct Restriction {
     pub rule: Rule,
     /// Where it is.
     pub shape: Shape,
+}
+
+/// Why a text names no areas.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "'{0}' is no area: give `avoid`, `forbidden` or `required`, then `rectangle X1 Y1 X2 Y2` or `circle X Y RADIUS`, in mm"
+)]
+pub struct RestrictionsError(String);
+
+impl FromStr for Restrictions {
+    type Err = RestrictionsError;
+
+    /// One area a line; empty lines and those that begin with `#` are passed over.
+    fn from_str(text: &str) -> Result<Self, RestrictionsError> {
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        lines
+            .map(|line| area(line).ok_or_else(|| RestrictionsError(line.to_owned())))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+fn area(line: &str) -> Option<Restriction> {
+    let mut words = line.split([' ', ',', '\t']).filter(|word| !word.is_empty());
+    let rule = match words.next()?.to_ascii_lowercase().as_str() {
+        "required" => Rule::Required,
+        "forbidden" => Rule::Forbidden,
+        "avoid" => Rule::Avoid,
+        _ => return None,
+    };
+    let kind = words.next()?.to_ascii_lowercase();
+    let numbers: Option<Vec<f64>> = words.map(|word| word.parse().ok().filter(|n: &f64| n.is_finite())).collect();
+    let shape = match (kind.as_str(), numbers?.as_slice()) {
+        ("rectangle", &[x1, y1, x2, y2]) => {
+            Shape::Rectangle { min: Point::new(x1.min(x2), y1.min(y2)), max: Point::new(x1.max(x2), y1.max(y2)) }
+        }
+        ("circle", &[x, y, radius]) if radius > 0.0 => Shape::Circle { centre: Point::new(x, y), radius },
+        _ => return None,
+    };
+    Some(Restriction { rule, shape })
 }
 
 /// All areas of a track. The rules for a place are Octolapse's: forbidden wins; of the required areas one is enough.
@@ -75,6 +117,19 @@ mod tests {
     fn allowed(restrictions: &[Restriction], places: &[(f64, f64)]) -> Vec<bool> {
         let all = Restrictions(restrictions.to_vec());
         places.iter().map(|(x, y)| all.allow(Point::new(*x, *y))).collect()
+    }
+
+    #[test]
+    fn areas_are_read_one_a_line() {
+        let text = "# clips\n\navoid rectangle 0 0 5,5\n  Required circle 10 10 1";
+        let expected = [rect(Rule::Avoid, 0.0, 5.0), circle(Rule::Required, 10.0, 10.0)];
+        assert_eq!(text.parse::<Restrictions>().unwrap().0, expected);
+        assert_eq!("avoid rectangle 5 5 0 0".parse::<Restrictions>().unwrap().0, expected[..1]);
+        assert_eq!("".parse(), Ok(Restrictions::default()));
+        for odd in ["avoid", "avoid circle 1 1 0", "shun circle 1 1 1", "avoid rectangle 1 2 3", "avoid circle 1 1 nan"]
+        {
+            assert_eq!(odd.parse::<Restrictions>(), Err(RestrictionsError(odd.to_owned())), "{odd}");
+        }
     }
 
     // RE02 to RE04 of Octolapse.

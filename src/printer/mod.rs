@@ -227,6 +227,43 @@ impl Printer {
         self.numbers("gcode_move", "homing_origin")
     }
 
+    /// How much of the file is printed, 0 to 1.
+    #[must_use]
+    pub fn progress(&self) -> Option<f64> {
+        self.number("virtual_sdcard", "progress")
+    }
+
+    /// Counted by the slicer's `SET_PRINT_STATS_INFO`, where it writes one.
+    #[must_use]
+    pub fn total_layers(&self) -> Option<u32> {
+        let total = self.field("print_stats", "info")?.get("total_layer")?.as_u64()?;
+        u32::try_from(total).ok()
+    }
+
+    /// Where the head is, mm, and the filament, mm; a quarter of a second old at most.
+    #[must_use]
+    pub fn live_position(&self) -> Option<[f64; 4]> {
+        self.numbers("motion_report", "live_position")
+    }
+
+    /// Speed of the head, mm/s.
+    #[must_use]
+    pub fn live_speed(&self) -> Option<f64> {
+        self.number("motion_report", "live_velocity")
+    }
+
+    /// Speed of the filament, mm/s; negative while it is pulled back.
+    #[must_use]
+    pub fn live_flow(&self) -> Option<f64> {
+        self.number("motion_report", "live_extruder_velocity")
+    }
+
+    /// Such as `xyz`.
+    #[must_use]
+    pub fn homed_axes(&self) -> &str {
+        self.field("toolhead", "homed_axes").and_then(Json::as_str).unwrap_or_default()
+    }
+
     /// The least and the greatest x, y, z that the head can reach, mm; `None` before Klipper has told.
     #[must_use]
     pub fn axis_limits(&self) -> Option<([f64; 3], [f64; 3])> {

@@ -116,7 +116,7 @@ pub struct FrameMeta {
 }
 
 /// One stored frame.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Frame {
     /// The reel it belongs to.
     pub reel: u32,

@@ -303,6 +303,27 @@ impl Store {
         self.journal.sessions()?.into_iter().map(|session| self.journal.summary(session)).collect()
     }
 
+    /// At most `limit` sessions with counts and sizes, newest first, those behind `before`; and whether there are more.
+    ///
+    /// # Errors
+    /// The errors of the journal.
+    pub fn list_some(
+        &self,
+        before: Option<&SessionId>,
+        limit: usize,
+    ) -> Result<(Vec<SessionSummary>, bool), StoreError> {
+        let all = self.journal.sessions()?;
+        let first = match before {
+            Some(id) => all.iter().position(|session| session.id == *id).map_or(all.len(), |at| at + 1),
+            None => 0,
+        };
+        let rest = all.len().saturating_sub(first);
+        let page = all.into_iter().skip(first).take(limit);
+        let page: Vec<_> = page.map(|session| self.journal.summary(session)).collect::<Result<_, _>>()?;
+        let more = rest > page.len();
+        Ok((page, more))
+    }
+
     /// One session with counts and sizes.
     ///
     /// # Errors
@@ -325,6 +346,14 @@ impl Store {
     /// The errors of the journal.
     pub fn frames_of(&self, id: &SessionId, reel: u32) -> Result<Vec<Frame>, StoreError> {
         self.journal.frames(id, reel, |number| self.frame_path(id, reel, number))
+    }
+
+    /// One frame that is there; `None` when it is not.
+    ///
+    /// # Errors
+    /// The errors of the journal.
+    pub fn frame(&self, id: &SessionId, reel: u32, number: u32) -> Result<Option<Frame>, StoreError> {
+        self.journal.frame(id, reel, number, self.frame_path(id, reel, number))
     }
 
     /// The frames of the main reel that were wanted and not got, in order.

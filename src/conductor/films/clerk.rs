@@ -68,7 +68,10 @@ impl Clerk {
         let id = session.clone();
         let new = NewJob { session, film, archive, asked, settings, created_at: self.clock.wall() };
         match on_disk(&self.store, move |_| queue.add(new)).await {
-            Ok(_) => self.shared.wake.notify_one(),
+            Ok(_) => {
+                self.shared.queue_changed();
+                self.shared.wake.notify_one();
+            }
             Err(problem) => {
                 error!(session = %id, error = %problem, "the film cannot be queued; `moonlapse render` makes it");
                 self.say(format!("Timelapse: no film: {problem}")).await;
@@ -89,6 +92,7 @@ impl Clerk {
         let removed = on_disk(&self.store, move |_| Ok(job.or(running).filter(|&id| queue.remove(id)))).await;
         if let Ok(Some(id)) = removed {
             info!(job = id, "job cancelled");
+            self.shared.queue_changed();
         }
     }
 

@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::Running;
 use super::plans::{FilmPlan, plans, reels_of};
 use super::webhook::{self, News};
 use super::worker::{Worker, later};
@@ -136,7 +137,11 @@ impl Worker {
         self.before_film(settings, session).await;
         let made_at = self.now();
         let request = self.request(job, session, &plan, segments, made_at.clone(), settings);
+        let film = if suffix.is_empty() { profile.to_owned() } else { format!("{profile} {suffix}") };
+        let running = |progress| Some(Running { job: job.id, film: film.clone(), progress });
+        self.shared.set_progress(running(None));
         let progress = |progress| {
+            self.shared.set_progress(running(Some(progress)));
             // Progress that the agent has no time for is not missed.
             self.events.try_send(Event::Ui(events::render_running(progress))).ok();
         };

@@ -23,8 +23,8 @@ use super::Event;
 use super::filming::SharedStore;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::render::PrintWatch;
-use crate::session::{JobId, Queue, SessionId};
+use crate::render::{PrintWatch, Progress};
+use crate::session::{self, JobId, Queue, SessionId, StoreError};
 
 /// Orders that may wait for the clerk.
 const ORDERS: usize = 32;
@@ -88,6 +88,21 @@ struct Shared {
     wake: Notify,
     /// The job under way, and what ends it.
     running: Mutex<Option<(JobId, CancellationToken)>>,
+    /// How far it is.
+    progress: Mutex<Option<Running>>,
+    /// Rises when the queue, or the progress, changes.
+    changed: watch::Sender<u64>,
+}
+
+/// A film that is being made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Running {
+    /// By which job.
+    pub job: JobId,
+    /// Its profile, and what its name says of its cameras.
+    pub film: String,
+    /// How far it is; `None` before its first frame.
+    pub progress: Option<Progress>,
 }
 
 impl Films {
@@ -104,6 +119,8 @@ impl Films {
             settings: watch::Sender::new(None),
             wake: Notify::new(),
             running: Mutex::new(None),
+            progress: Mutex::new(None),
+            changed: watch::Sender::new(1),
         });
         let print_watch = PrintWatch::following(shared.printing.subscribe());
         let clerk = clerk::Clerk::new(Arc::clone(&shared), Arc::clone(&store), events.clone(), clock);
@@ -134,6 +151,32 @@ impl Films {
     /// The disk does not keep up.
     pub fn cancel(&self, job: Option<JobId>) -> Result<(), Busy> {
         self.orders.try_send(Order::Cancel(job)).map_err(|_| Busy)
+    }
+
+    /// What is queued, failed jobs too, in order. Blocks on the disk.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn queued(&self) -> Result<Vec<session::Job>, StoreError> {
+        self.shared.queue.list()
+    }
+
+    /// The job that is being done.
+    #[must_use]
+    pub fn at_work(&self) -> Option<JobId> {
+        self.shared.running.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(id, _)| *id)
+    }
+
+    /// The film that is being made.
+    #[must_use]
+    pub fn running(&self) -> Option<Running> {
+        self.shared.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes when the queue or the progress does.
+    #[must_use]
+    pub fn follow(&self) -> watch::Receiver<u64> {
+        self.shared.changed.subscribe()
     }
 
     /// The settings in force.
@@ -189,5 +232,15 @@ impl Shared {
 
     fn set_running(&self, running: Option<(JobId, CancellationToken)>) {
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = running;
+        self.set_progress(None);
+    }
+
+    fn set_progress(&self, running: Option<Running>) {
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = running;
+        self.queue_changed();
+    }
+
+    fn queue_changed(&self) {
+        self.changed.send_modify(|number| *number += 1);
     }
 }

@@ -185,6 +185,7 @@ impl Worker {
             }
             Outcome::Failed { problem } => on_disk(&self.store, move |_| queue.fail(id, problem)).await,
         };
+        self.shared.queue_changed();
         if let Err(problem) = noted {
             warn!(job = id, error = %problem, "the end of a job could not be noted");
             self.resting.insert(id, Instant::now() + TRY_AGAIN);

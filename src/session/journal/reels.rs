@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::{FRAME_COLUMNS, Journal, read_film, read_frame, read_time, to_signed};
 use crate::session::{
@@ -74,6 +74,20 @@ impl Journal {
         let read =
             || self.db.prepare(&sql)?.query_map(params![id.as_str(), reel], |row| read_frame(row, &path_of))?.collect();
         self.wrap(read())
+    }
+
+    /// One frame that is there.
+    pub(in crate::session) fn frame(
+        &self,
+        id: &SessionId,
+        reel: u32,
+        number: u32,
+        path: PathBuf,
+    ) -> Result<Option<Frame>, StoreError> {
+        let sql =
+            format!("SELECT {FRAME_COLUMNS} FROM frames WHERE session = ?1 AND reel = ?2 AND number = ?3 AND lost = 0");
+        let of = params![id.as_str(), reel, number];
+        self.wrap(self.db.query_row(&sql, of, |row| read_frame(row, &|_| path.clone())).optional())
     }
 
     /// Number and lost-mark of all frames of a reel, in order.

@@ -51,12 +51,14 @@ impl StudioOptions {
     pub async fn start(self) -> anyhow::Result<Studio> {
         let folder =
             tempfile::Builder::new().prefix("moonlapse-studio-").tempdir().context("making the studio's folder")?;
+        // Studios run side by side; the page is served where its port is given.
+        let page = if self.timelapse.contains("web_port:") { "" } else { "web_port: 0\n" };
         let [films, frames] = ["films", "frames"].map(|name| folder.path().join(name));
         // The camera needs the machine and the printer's configuration needs the camera's port.
         let port = crate::host::ports::free_port()?;
         let section = format!(
             "[timelapse]\noutput_path: {}\nframe_path: {}\nparkhead: True\nparkpos: custom\npark_custom_pos_x: {}\n\
-             park_custom_pos_y: {}\npark_travel_speed: 200\npark_retract_speed: 40\npark_extrude_speed: 40\n{}\n\
+             park_custom_pos_y: {}\npark_travel_speed: 200\npark_retract_speed: 40\npark_extrude_speed: 40\n{page}{}\n\
              [webcam rig]\nservice: mjpegstreamer\nstream_url: http://127.0.0.1:{port}/?action=stream\n\
              snapshot_url: http://127.0.0.1:{port}/?action=snapshot\n",
             films.display(),
