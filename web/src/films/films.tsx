@@ -126,7 +126,7 @@ function FilmCard(props: { film: Film; onPlay: () => void; onMake: (session: str
       <button type="button" class="film-picture" aria-label={`Play ${film.name}`} onClick={props.onPlay} disabled={film.kind === "archive"}>
         {picture ? <img src={filmUrl(picture)} alt="" loading="lazy" /> : film.kind === "archive" && <Icon name="zip" />}
         {film.kind === "film" && <span class="film-play"><Icon name="play" /></span>}
-        {typeof film.duration_s === "number" && <span class="film-length figure">{clock(film.duration_s)}</span>}
+        {typeof film.duration_s === "number" && <span class="film-length figure" aria-hidden="true">{clock(film.duration_s)}</span>}
       </button>
       <div class="film-text">
         <h3>{name}</h3>

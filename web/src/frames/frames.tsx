@@ -150,7 +150,7 @@ function Session({ id }: { id: string }): JSX.Element {
         {frame && <Metadata frame={frame} />}
         {session.missed.length > 0 && (
           <Card title="Missed">
-            <ul class="plain-list">
+            <ul class="plain-list" tabIndex={0} aria-label="Missed frames">
               {session.missed.slice(-50).map((miss, i) => (
                 <li key={i}>
                   <span class="muted figure">{timeOfDay(miss.at)}{typeof miss.layer === "number" && `, layer ${miss.layer}`}</span>

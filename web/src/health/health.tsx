@@ -84,7 +84,7 @@ function Events(): JSX.Element {
       {lines.length === 0 ? (
         <Empty icon="health" title="Nothing was said" />
       ) : (
-        <ol class="log" aria-label="Events, newest first">
+        <ol class="log" tabIndex={0} aria-label="Events, newest first">
           {[...lines].reverse().map((line) => (
             <li key={line.id} class={line.level}>
               <time class="muted figure" dateTime={line.at} title={when(line.at)}>{timeOfDay(line.at)}</time>
