@@ -96,7 +96,16 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
     recall(&newest, &store).await;
     let portal = Portal::default();
     let (board, log) = (portal.board(), options.log.clone());
-    let sight = Sight { board, store: store_folder, films: films.clone(), newest: newest.clone(), log, clock };
+    let (films_too, newest_too, downloads_too) = (films.clone(), newest.clone(), downloads.clone());
+    let sight = Sight {
+        board,
+        store: store_folder,
+        films: films_too,
+        downloads: downloads_too,
+        newest: newest_too,
+        log,
+        clock,
+    };
     let page = AbortOnDropHandle::new(tokio::spawn(web::run(sight, shutdown.clone())));
     let workshop = Workshop { store, films, events: events_in, downloads, newest, clock };
     let mut agent = Agent {

@@ -25,7 +25,7 @@ mod passing;
 mod places;
 pub mod planning;
 mod requests;
-mod scheme;
+pub(crate) mod scheme;
 mod shots;
 pub mod standing_orders;
 mod view;

@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
@@ -15,7 +16,7 @@ use url::Url;
 use super::scheme::Scheme;
 use super::{Event, Workshop};
 use crate::annotate::{read_mark, turns_off};
-use crate::gcode::engine::Engine;
+use crate::gcode::engine::{Engine, Event as LineEvent};
 use crate::gcode::scan::read_lines;
 use crate::gcode::slicer::Settings as SlicerSettings;
 use crate::planner::{Issue, Plan, Planner};
@@ -64,7 +65,7 @@ pub struct Planned {
 
 /// Why a file could not be planned.
 #[derive(Debug, thiserror::Error)]
-enum PlanningError {
+pub(crate) enum PlanningError {
     #[error("{} cannot be read: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("{name} could not be downloaded from Moonraker: {reason}")]
@@ -100,20 +101,9 @@ async fn read(
     scheme: Scheme,
     downloads: &Downloads,
 ) -> Result<Planned, PlanningError> {
-    // The same path may exist on two hosts; the size tells them apart well enough.
-    let here = local.filter(|(path, size)| path.metadata().is_ok_and(|m| m.is_file() && m.len() == *size));
-    let (path, downloaded) = match (here, &downloads.base) {
-        (Some((path, _)), _) => (path, None),
-        (None, Some(base)) => {
-            let file = download(name, base, downloads).await?;
-            (file.0.clone(), Some(file))
-        }
-        (None, None) => return Err(PlanningError::Elsewhere { name: name.to_owned() }),
-    };
+    let file = locate(name, local, downloads).await?;
     let planning = tokio::task::spawn_blocking(move || {
-        let planned = plan(&path, scheme);
-        drop(downloaded);
-        planned.map_err(|source| PlanningError::Read { path, source })
+        plan(&file.path, scheme, |_| {}).map_err(|source| PlanningError::Read { path: file.path.clone(), source })
     });
     match planning.await {
         Ok(planned) => planned,
@@ -121,7 +111,35 @@ async fn read(
     }
 }
 
-fn plan(path: &Path, scheme: Scheme) -> io::Result<Planned> {
+/// A file that can be read here.
+#[derive(Debug)]
+pub(crate) struct Located {
+    /// Where.
+    pub(crate) path: PathBuf,
+    /// It goes with this.
+    _downloaded: Option<Fetched>,
+}
+
+/// Finds a file of Moonraker's root `gcodes`: where Klipper has it (and its size, bytes), else by downloading it.
+pub(crate) async fn locate(
+    name: &str,
+    local: Option<(PathBuf, u64)>,
+    downloads: &Downloads,
+) -> Result<Located, PlanningError> {
+    // The same path may exist on two hosts; the size tells them apart well enough.
+    let here = local.filter(|(path, size)| path.metadata().is_ok_and(|m| m.is_file() && m.len() == *size));
+    match (here, &downloads.base) {
+        (Some((path, _)), _) => Ok(Located { path, _downloaded: None }),
+        (None, Some(base)) => {
+            let file = download(name, base, downloads).await?;
+            Ok(Located { path: file.0.clone(), _downloaded: Some(file) })
+        }
+        (None, None) => Err(PlanningError::Elsewhere { name: name.to_owned() }),
+    }
+}
+
+/// Plans a file; `each` sees its lines, too.
+pub(crate) fn plan(path: &Path, scheme: Scheme, mut each: impl FnMut(&LineEvent<'_>)) -> io::Result<Planned> {
     let mut file = File::open(path)?;
     let slicer = SlicerSettings::from_file(&mut file)?;
     file.seek(SeekFrom::Start(0))?;
@@ -132,6 +150,7 @@ fn plan(path: &Path, scheme: Scheme) -> io::Result<Planned> {
         let event = engine.line(raw);
         switched_off |= event.comment.is_some_and(turns_off);
         planner.line(&event);
+        each(&event);
     })?;
     let plan = planner.finish(&engine).into_iter().next();
     let plan = plan.ok_or_else(|| io::Error::other("the planner was given no track"))?;
@@ -153,6 +172,12 @@ impl Drop for Fetched {
     }
 }
 
+/// Two may be read at a time.
+fn temporary_name() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!(".planning-{}-{}.gcode", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
 async fn download(name: &str, base: &Url, downloads: &Downloads) -> Result<Fetched, PlanningError> {
     let failed = |reason: String| PlanningError::Download { name: name.to_owned(), reason };
     let mut url = base.clone();
@@ -171,7 +196,7 @@ async fn download(name: &str, base: &Url, downloads: &Downloads) -> Result<Fetch
     let mut answer =
         request.send().await.and_then(reqwest::Response::error_for_status).map_err(|e| failed(e.to_string()))?;
     let unwritable = |source: io::Error| failed(format!("{}: {source}", downloads.folder.display()));
-    let fetched = Fetched(downloads.folder.join(format!(".planning-{}.gcode", std::process::id())));
+    let fetched = Fetched(downloads.folder.join(temporary_name()));
     let mut file = File::create(&fetched.0).map_err(unwritable)?;
     let mut size = 0;
     while let Some(chunk) = answer.chunk().await.map_err(|e| failed(e.to_string()))? {

@@ -13,7 +13,7 @@ const ROUND: f64 = 0.65;
 
 /// Why nothing can be planned.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub(super) enum SchemeError {
+pub(crate) enum SchemeError {
     /// Klipper did not tell.
     #[error("Klipper has not told the printer's limits")]
     NoLimits,
@@ -33,11 +33,11 @@ pub(super) enum SchemeError {
 
 /// What a file is read and planned with.
 #[derive(Clone, Debug)]
-pub(super) struct Scheme {
+pub(crate) struct Scheme {
     /// How the file is understood.
-    pub(super) engine: engine::Options,
+    pub(crate) engine: engine::Options,
     /// What is planned.
-    pub(super) planner: planner::Options,
+    pub(crate) planner: planner::Options,
 }
 
 impl Scheme {
@@ -46,7 +46,7 @@ impl Scheme {
     /// # Errors
     ///
     /// A setting that cannot be understood, or a printer that has not told its limits.
-    pub(super) fn new(settings: &Settings, printer: &Printer, hold: f64) -> Result<Self, SchemeError> {
+    pub(crate) fn new(settings: &Settings, printer: &Printer, hold: f64) -> Result<Self, SchemeError> {
         let limits = limits(printer).ok_or(SchemeError::NoLimits)?;
         let park = park(settings, &limits)?;
         let track = Track {

@@ -53,13 +53,25 @@ pub(super) struct Credentials {
 }
 
 /// The cookies that were given out.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Doors {
     cookies: Mutex<HashMap<String, Instant>>,
-    client: reqwest::Client,
+    /// Asks Moonraker.
+    client: Option<reqwest::Client>,
 }
 
 impl Doors {
+    pub(super) fn new() -> Self {
+        // Fails when another part of the agent has installed it before.
+        rustls::crypto::ring::default_provider().install_default().ok();
+        // A key is shown to Moonraker and to nobody that it may point to.
+        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();
+        if let Err(problem) = &client {
+            warn!(error = %problem, "nobody can log in to the page");
+        }
+        Self { cookies: Mutex::default(), client: client.ok() }
+    }
+
     /// Whether, and how, a request is let in.
     pub(super) async fn admit(
         &self,
@@ -114,14 +126,15 @@ impl Doors {
         struct User {
             username: Option<String>,
         }
-        let Some(mut url) = trust.http.as_ref().and_then(|base| base.join("access/user").ok()) else {
+        let url = trust.http.as_ref().and_then(|base| base.join("access/user").ok());
+        let (Some(mut url), Some(client)) = (url, &self.client) else {
             return Err(Problem::unavailable("Moonraker is away, so nobody can say whether the key is right"));
         };
         if let Some(token) = &shown.token {
             url.query_pairs_mut().append_pair("token", token);
         }
         // A one-shot token is bound to the address that asked for it.
-        let mut request = self.client.get(url).timeout(PATIENCE).header("X-Real-IP", caller.to_string());
+        let mut request = client.get(url).timeout(PATIENCE).header("X-Real-IP", caller.to_string());
         if let Some(key) = &shown.key {
             request = request.header("X-Api-Key", sensitive(key)?);
         }
@@ -223,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_cookie_is_found_among_others_and_forgotten() {
-        let doors = Doors::default();
+        let doors = Doors::new();
         let given = doors.give().unwrap();
         assert_ne!(given, doors.give().unwrap());
         let mut headers = HeaderMap::new();
@@ -235,7 +248,7 @@ mod tests {
 
     #[test]
     fn only_so_many_cookies_are_kept() {
-        let doors = Doors::default();
+        let doors = Doors::new();
         let first = doors.give().unwrap();
         (0..MOST_COOKIES).for_each(|_| drop(doors.give().unwrap()));
         assert!(!doors.knows(&first));

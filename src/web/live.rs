@@ -125,6 +125,16 @@ pub struct Sources<'a> {
 }
 
 impl Live {
+    /// How long the head stands still for a frame, s.
+    pub(super) fn hold(&self) -> f64 {
+        self.hold_s
+    }
+
+    /// The file that is printed.
+    pub(super) fn file(&self) -> Option<&str> {
+        self.print.as_ref().map(|print| print.file.as_str()).filter(|file| !file.is_empty())
+    }
+
     /// The state now.
     #[must_use]
     pub fn of(sources: &Sources<'_>) -> Self {

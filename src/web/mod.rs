@@ -29,6 +29,7 @@ mod jobs;
 mod live;
 mod log;
 mod pictures;
+mod plans;
 mod presets;
 mod server;
 mod sessions;
@@ -55,6 +56,7 @@ use tracing::warn;
 use self::access::{Caller, Doors};
 pub use self::board::{Board, Setup, Shots};
 use self::error::{Answer, Problem};
+use self::plans::Plans;
 pub use self::live::{Live, Sources};
 pub use self::log::{Line, Log};
 use self::state::Disk;
@@ -62,6 +64,7 @@ pub use self::trust::Trust;
 use crate::clock::Clock;
 use crate::conductor::Newest;
 use crate::conductor::films::Films;
+use crate::conductor::planning::Downloads;
 use crate::session::{Store, StoreError};
 
 /// Pages that are open at a time.
@@ -80,6 +83,8 @@ pub struct Sight {
     pub store: PathBuf,
     /// Makes films.
     pub films: Films,
+    /// Where G-code files can be got.
+    pub downloads: Downloads,
     /// The newest frames.
     pub newest: Newest,
     /// What was said.
@@ -95,6 +100,8 @@ struct App {
     store: Arc<Mutex<Store>>,
     films: Films,
     newest: Newest,
+    downloads: Downloads,
+    plans: Arc<Plans>,
     log: Log,
     clock: Clock,
     doors: Doors,
@@ -132,15 +139,17 @@ pub async fn serve(sight: Sight, listener: TcpListener) -> Result<(), StoreError
 
 impl App {
     fn new(sight: Sight, store: Store) -> SharedApp {
-        let Sight { board, store: _, films, newest, log, clock } = sight;
+        let Sight { board, store: folder, films, downloads, newest, log, clock } = sight;
         Arc::new(Self {
             board,
             store: Arc::new(Mutex::new(store)),
             films,
             newest,
+            downloads,
+            plans: Arc::new(Plans::new(folder)),
             log,
             clock,
-            doors: Doors::default(),
+            doors: Doors::new(),
             viewers: Arc::new(Semaphore::new(VIEWERS)),
             disk: watch::Sender::default(),
         })
@@ -199,6 +208,12 @@ fn router(app: SharedApp) -> Router {
         .route("/settings/export", get(settings::export))
         .route("/settings/import", post(settings::import))
         .route("/presets", get(settings::presets))
+        .route("/files", get(plans::files))
+        .route("/features", get(plans::features))
+        .route("/plans", post(plans::make))
+        .route("/plans/{plan}/layers/{layer}", get(plans::layer))
+        .route("/drawings/{drawing}/layers", get(plans::drawing))
+        .route("/print/plan", get(plans::of_print))
         .route("/sessions", get(sessions::list))
         .route("/sessions/{id}", get(sessions::show).delete(sessions::delete))
         .route(frames, get(sessions::frames))
