@@ -29,6 +29,9 @@ export const SIZES = [
   [390, 844],
 ] as const;
 
+/** No screenshot is longer, px. */
+const LONGEST = 2600;
+
 export class Browser {
   /** What the page must never do: errors and warnings on its console, failed and foreign requests. */
   readonly faults: string[] = [];
@@ -85,8 +88,11 @@ export class Browser {
       for (const colorScheme of ["light", "dark"] as const) {
         await this.page.emulateMedia({ colorScheme });
         await this.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-        const file = join(SHOTS, `${name}-${width}-${colorScheme}.png`);
-        await this.page.screenshot({ path: file, fullPage: true });
+        // Not `fullPage`: what sticks to an edge of the window would stand in the middle of the picture.
+        const long = await this.page.evaluate(() => document.documentElement.scrollHeight);
+        await this.page.setViewportSize({ width, height: Math.min(Math.max(long, height), LONGEST) });
+        await this.page.screenshot({ path: join(SHOTS, `${name}-${width}-${colorScheme}.png`) });
+        await this.page.setViewportSize({ width, height });
         const wider = await this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
         if (wider > 0) this.faults.push(`${name} is ${wider} px wider than ${width} px`);
         this.faults.push(...(await this.#audit()).map((fault) => `${name}, ${width} px, ${colorScheme}: ${fault}`));

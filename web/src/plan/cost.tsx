@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 
 import type { Plan } from "../api/types";
 import { Card, Chip, Note, Tile } from "../ui/parts";
-import { count, duration, fixed, length, percent, plural } from "../util/format";
+import { count, duration, fixed, length, percent, plural, sentence } from "../util/format";
 import { difference } from "./question";
 
 export function CostCard({ plan, base, busy }: { plan: Plan; base: Plan | null; busy: boolean }): JSX.Element {
@@ -33,7 +33,10 @@ export function CostCard({ plan, base, busy }: { plan: Plan; base: Plan | null; 
         <p class="small muted">
           {share !== null && `${fixed(share * 100, 1)} % of a print of ${duration(totals.print_s)}. `}
           {fixed(totals.added_per_snapshot_s, 2)} s for each frame; {percent(totals.snapshots ? totals.without_return / totals.snapshots : 0)} of
-          them without a way back{totals.extra_retractions > 0 && `, ${plural(totals.extra_retractions, "extra retraction")}`}.
+          them without a way back{totals.extra_retractions > 0 && `, ${plural(totals.extra_retractions, "extra retraction")}`}.{" "}
+          {plan.park
+            ? `The head stands at X ${fixed(plan.park[0], 1)} Y ${fixed(plan.park[1], 1)} in every frame.`
+            : totals.snapshots > 0 && "The head's place changes from frame to frame."}
         </p>
         {plan.switched_off && <Note tone="warn">The file switches filming off ("; timelapse: off").</Note>}
         {(plan.calls ?? 0) > 0 && !plan.annotated && (
@@ -41,7 +44,7 @@ export function CostCard({ plan, base, busy }: { plan: Plan; base: Plan | null; 
         )}
         {plan.annotated && <Note>The file was annotated: its own frame calls are used.</Note>}
         {!plan.printer_known && <Note tone="warn">Klipper has not told the printer's limits yet; a bed around the print is assumed.</Note>}
-        {plan.issues.map((issue) => <Note tone="warn" key={issue}>{issue}</Note>)}
+        {plan.issues.map((issue) => <Note tone="warn" key={issue}>{sentence(issue)}</Note>)}
       </div>
     </Card>
   );

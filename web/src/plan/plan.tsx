@@ -9,7 +9,7 @@ import type { GcodeFile, Plan, Restriction, Settings } from "../api/types";
 import { fault, note } from "../app/notes";
 import { go, href, route } from "../app/route";
 import { Button, Empty, Note, ViewHead } from "../ui/parts";
-import { fixed, plural, title } from "../util/format";
+import { plural, title } from "../util/format";
 import { useLoad } from "../util/load";
 import { useStore } from "../util/store";
 import { areasText } from "./areas";
@@ -172,9 +172,8 @@ function Planned({ plan, base, busy, features, areas, follows, onAreas, onForgot
       </section>
       <div class="stack">
         <CostCard plan={plan} base={base} busy={busy} />
-        <LayerCard plan={plan} layer={number} frames={frames} shots={shots} window={window} onWindow={setWindow} />
-        <ParkText plan={plan} />
         <AreasCard areas={areas} chosen={chosen} bed={plan.bed} onAreas={onAreas} onChosen={setArea} />
+        <LayerCard plan={plan} layer={number} frames={frames} shots={shots} window={window} onWindow={setWindow} />
       </div>
     </div>
   );
@@ -194,17 +193,6 @@ function around(plan: Plan, layer: Layer): Bounds {
     maxX: Math.min(bed.maxX, Math.max(...xs) + ROOM),
     maxY: Math.min(bed.maxY, Math.max(...ys) + ROOM),
   };
-}
-
-function ParkText({ plan }: { plan: Plan }): JSX.Element {
-  return (
-    <p class="small muted">
-      {plan.park
-        ? `The head stands at X ${fixed(plan.park[0], 1)} Y ${fixed(plan.park[1], 1)} in every frame.`
-        : "The head's place changes from frame to frame."}{" "}
-      Planned in {plan.took_ms ?? "–"} ms.
-    </p>
-  );
 }
 
 function Legend(props: {

@@ -64,7 +64,7 @@ export function filtered(settings: Settings, text: string, advanced: boolean, ch
   const sought = text.trim().toLowerCase();
   const fits = (setting: Setting) =>
     sought === ""
-      ? advanced || !setting.advanced || setting.name in changes
+      ? advanced || !(setting.advanced || setting.fixed_by === "conf_only") || setting.name in changes
       : `${setting.name} ${setting.title} ${setting.text}`.toLowerCase().includes(sought);
   return settings.groups
     .map((group) => ({ ...group, settings: group.settings.filter(fits) }))

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { bytes, clock, count, duration, fileName, fixed, length, percent, plural, title, when } from "./format";
+import { bytes, clock, count, duration, fileName, fixed, length, percent, plural, sentence, title, when } from "./format";
 
 describe("figures", () => {
   it("are a dash when they are not known", () => {
@@ -50,6 +50,8 @@ describe("figures", () => {
     expect(plural(1, "frame")).toBe("1 frame");
     expect(plural(2, "frame")).toBe("2 frames");
     expect(title("retracted_travel")).toBe("Retracted travel");
+    expect(sentence("the camera hangs")).toBe("The camera hangs.");
+    expect(sentence("Is it there?")).toBe("Is it there?");
     expect(fileName("parts/box.gcode")).toBe("box.gcode");
     expect(clock(65.9)).toBe("1:05");
     expect(percent(0.426)).toBe("43 %");

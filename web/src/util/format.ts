@@ -99,6 +99,13 @@ export function title(name: string | null | undefined): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** A part of a sentence as one of its own. */
+export function sentence(text: string): string {
+  const trimmed = text.trim();
+  if (trimmed === "") return "";
+  return trimmed.charAt(0).toUpperCase() + trimmed.slice(1) + (/[.!?]$/.test(trimmed) ? "" : ".");
+}
+
 /** The file's name without its folders. */
 export function fileName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
