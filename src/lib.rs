@@ -10,6 +10,7 @@
 //! * [`cli`]: the `moonlapse` command, one file per subcommand.
 //! * [`agent`]: wires everything together; lifecycle, reconnects, shutdown.
 //! * [`web`]: the page of the agent, and its API.
+//! * [`doctor`]: what is wrong with a set-up, and what to do about it.
 //! * [`conductor`]: one print from its first to its last frame.
 //! * [`annotate`]: frame calls put into G-code files.
 //! * [`calibration`]: how late a camera's pictures are, found from the pictures.
@@ -35,6 +36,7 @@ pub mod cli;
 pub mod clock;
 pub mod conductor;
 pub mod config;
+pub mod doctor;
 pub mod gcode;
 pub mod hooks;
 pub mod moonraker;

@@ -56,6 +56,12 @@ async fn a_file_without_any_call_gets_a_frame_in_every_layer() {
         let off = frame.distance_from_park();
         assert!(off <= 0.05, "{}: the head is {off} mm off: {:?}", frame.path.display(), frame.truth);
     }
+    let console = studio.rig.console(&since);
+    let told = console
+        .iter()
+        .find(|line| line.contains("Timelapse: 4 frames, about"))
+        .unwrap_or_else(|| panic!("{console:?}"));
+    assert!(told.ends_with(" head off by 0.00 mm at most"), "{told}");
 }
 
 #[tokio::test]

@@ -94,6 +94,34 @@ async fn the_calls_of_an_annotated_file_are_passed_over_where_frames_are_taken_b
 }
 
 #[tokio::test]
+async fn of_the_calls_of_one_frame_only_that_in_an_object_that_is_printed_takes_it() {
+    let rig = rig().start().await.unwrap();
+    rig.gcode(SETUP).await.unwrap();
+    rig.gcode("G28\nG90\nM83\nM109 S200\nG1 X100 Y100 Z1 F9000").await.unwrap();
+    rig.gcode("EXCLUDE_OBJECT_DEFINE NAME=a\nEXCLUDE_OBJECT_DEFINE NAME=b\nEXCLUDE_OBJECT_DEFINE NAME=c")
+        .await
+        .unwrap();
+    let layer = "EXCLUDE_OBJECT_START NAME=a\nTIMELAPSE_TAKE_FRAME FRAME=1 LAYER=1 X=10 Y=20 ELSEWHERE=1\n\
+                 EXCLUDE_OBJECT_END NAME=a\nG1 X100 Y100 F9000\n\
+                 EXCLUDE_OBJECT_START NAME=b\nTIMELAPSE_TAKE_FRAME FRAME=1 LAYER=1 X=30 Y=20 IF_EXCLUDED=a ELSEWHERE=1\n\
+                 EXCLUDE_OBJECT_END NAME=b\nG1 X100 Y100 F9000\n\
+                 TIMELAPSE_TAKE_FRAME FRAME=1 LAYER=1 X=50 Y=20 IF_EXCLUDED=a,b\nG1 X100 Y100 F9000\nM400";
+    let mut parks = Vec::new();
+    for exclude in ["", "EXCLUDE_OBJECT NAME=a", "EXCLUDE_OBJECT NAME=b"] {
+        let (since, from) = (rig.record(), rig.machine().path(0).len());
+        rig.gcode(exclude).await.unwrap();
+        rig.gcode(layer).await.unwrap();
+        caught_up(&rig).await;
+        let path = rig.machine().path(from);
+        let stood = |x: f64| path.iter().any(|p| (p.x - x).abs() < 0.05 && (p.y - 20.0).abs() < 0.05);
+        parks.push([10.0, 30.0, 50.0].map(stood));
+        let said = rig.console(&since);
+        assert!(!said.iter().any(|line| line.contains("no frame")), "{said:?}");
+    }
+    assert_eq!(parks, [[true, false, false], [false, true, false], [false, false, true]]);
+}
+
+#[tokio::test]
 async fn where_no_frame_can_be_taken_the_macro_says_so_once_and_does_nothing() {
     let rig = rig()
         .printer_section("[gcode_macro WEDGE]\nvariable_a: 0\ngcode:\n  TIMELAPSE_TAKE_FRAME")

@@ -83,13 +83,19 @@ impl Page {
 async fn a_print_is_followed_from_plan_to_film() {
     let page = Page::start("").await;
     let idle = page.json("/api/state").await;
-    assert_eq!((&idle["klipper"], &idle["filming"], &idle["print"]), (&json!("ready"), &json!("waiting"), &json!(null)));
+    assert_eq!(
+        (&idle["klipper"], &idle["filming"], &idle["print"]),
+        (&json!("ready"), &json!("waiting"), &json!(null))
+    );
     page.print(6).await;
     let states = page.follow("state", |state| state["frames"] == 3).await;
     let last = states.last().unwrap();
     assert_eq!(last["filming"], "planned", "{last}");
     assert_eq!((&last["print"]["file"], &last["planned"]), (&json!("towers.gcode"), &json!(6)));
-    assert!(last["added_s"].as_f64().unwrap() > 0.0 && last["expected_s"].as_f64() > last["added_s"].as_f64(), "{last}");
+    assert!(
+        last["added_s"].as_f64().unwrap() > 0.0 && last["expected_s"].as_f64() > last["added_s"].as_f64(),
+        "{last}"
+    );
     let snapshots: Vec<&str> = states.iter().filter_map(|state| state["snapshot"]["state"].as_str()).collect();
     assert!(snapshots.contains(&"armed") && snapshots.contains(&"captured"), "{snapshots:?}");
     // The picture is the stored one, to the byte: it carries the truth of the rig.
@@ -101,7 +107,10 @@ async fn a_print_is_followed_from_plan_to_film() {
     assert_eq!(page.studio.rig.wait_print_end(LIMIT).await.unwrap(), "complete");
     page.studio.wait_for_film(0, LIMIT).await.unwrap();
     let sessions = page.json("/api/sessions").await;
-    assert_eq!((&sessions["sessions"][0]["frames"], &sessions["sessions"][0]["outcome"]), (&json!(6), &json!("complete")));
+    assert_eq!(
+        (&sessions["sessions"][0]["frames"], &sessions["sessions"][0]["outcome"]),
+        (&json!(6), &json!("complete"))
+    );
 }
 
 #[tokio::test]
@@ -120,9 +129,16 @@ async fn a_setting_that_is_saved_is_moonrakers_and_the_agents() {
     assert_eq!(setting(&saved, "every_layers")["value"], 2);
     let moonraker = format!("{}/machine/timelapse/settings", page.studio.rig.url());
     let moonraker: Value = page.client.get(moonraker).send().await.unwrap().json().await.unwrap();
-    assert_eq!((&moonraker["result"]["every_layers"], &moonraker["result"]["output_framerate"]), (&json!(2), &json!(12.0)));
+    assert_eq!(
+        (&moonraker["result"]["every_layers"], &moonraker["result"]["output_framerate"]),
+        (&json!(2), &json!(12.0))
+    );
     let (_, export) = page.send("GET", "/api/settings/export", json!({})).await;
     let (status, report) = page.send("POST", "/api/settings/import", export).await;
     assert_eq!(status, 200, "{report}");
-    assert_eq!(report["passed_over"].as_object().unwrap().keys().next().map(String::as_str), Some("parkhead"), "{report}");
+    assert_eq!(
+        report["passed_over"].as_object().unwrap().keys().next().map(String::as_str),
+        Some("parkhead"),
+        "{report}"
+    );
 }

@@ -9,7 +9,7 @@ Standard library only: Moonraker would otherwise try to repair its own installat
 * ``schema``: the options of ``[timelapse]`` and the values that they allow.
 * ``settings``: which value counts, from moonraker.conf, the database and the defaults.
 * ``store``: the settings in Moonraker's database.
-* ``cameras``: the camera's name for Mainsail, its uid for Fluidd.
+* ``clients``: what differs from one user interface to the other.
 * ``folders``: the file roots ``timelapse`` and ``timelapse_frames``.
 * ``agent``: calls to the agent.
 * ``annotator``: frame calls for uploaded files.

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Dict
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional
 
 from ...common import RequestType, TransportType
-from . import cameras, folders, history, schema
+from . import clients, folders, history, schema
 from .agent import AgentLink
 from .annotator import Annotator
 from .settings import Settings, read_conf
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 
 _EVENT = "timelapse:timelapse_event"
 
-# Statuses of a film in the making; after any other one the user interfaces show no progress.
+# Statuses of a film in the making, after which the user interfaces show its progress.
 _RENDERING = ("started", "running")
+# Statuses that Fluidd knows. It drops any other one, and shows "rendering" until the next frame.
+_KNOWN_TO_FLUIDD = (*_RENDERING, "success")
 
 
 class Timelapse:
@@ -69,27 +72,28 @@ class Timelapse:
         self._agent.close()
 
     async def _handle_settings(self, request: WebRequest) -> Dict[str, Any]:
+        connection = request.get_client_connection()
+        client = clients.name_of(connection)
         if request.get_request_type() == RequestType.POST:
-            await self._change(request.get_args())
+            with self._errors_shown(connection):
+                await self._change(clients.meant_by(client, request.get_args()))
         else:
             await self._refresh()
-        connection = request.get_client_connection()
-        client = connection.client_data["name"] if connection is not None else ""
         if self._agent.is_agent(connection):
             return {**self._settings.visible(), **self._all_settings()}
-        answer = self._settings.visible()
         webcams = self._server.lookup_component("webcam").get_webcams().values()
-        answer["camera"] = cameras.in_words_of(client, answer["camera"], webcams)
-        return answer
+        return clients.in_words_of(client, self._settings.visible(), webcams)
 
     async def _handle_last_frame(self, request: WebRequest) -> Dict[str, Any]:
         return self._last_frame
 
     async def _handle_render(self, request: WebRequest) -> Any:
-        return await self._agent.call("timelapse.render", "make the film")
+        with self._errors_shown(request.get_client_connection()):
+            return await self._agent.call("timelapse.render", "make the film")
 
     async def _handle_save_frames(self, request: WebRequest) -> Any:
-        return await self._agent.call("timelapse.saveframes", "save the frames")
+        with self._errors_shown(request.get_client_connection()):
+            return await self._agent.call("timelapse.saveframes", "save the frames")
 
     async def _handle_agent_event(self, request: WebRequest) -> str:
         if not self._agent.is_agent(request.get_client_connection()):
@@ -114,6 +118,15 @@ class Timelapse:
         else:
             self._annotator.stop()
         return "ok"
+
+    @contextmanager
+    def _errors_shown(self, connection: Optional[BaseRemoteConnection]) -> Iterator[None]:
+        """Sees to it that whoever called sees why it was refused."""
+        try:
+            yield
+        except self._server.error as problem:
+            clients.show_error(connection, str(problem))
+            raise
 
     async def _change(self, args: Dict[str, Any]) -> None:
         try:
@@ -140,8 +153,7 @@ class Timelapse:
         if event.get("action") != "render":
             return
         self._rendering = event.get("status") in _RENDERING
-        if event.get("status") == "error":
-            # Fluidd drops the error and shows "rendering" until the next frame.
+        if event.get("status") not in _KNOWN_TO_FLUIDD:
             self._server.send_event(
                 _EVENT,
                 {

@@ -93,10 +93,9 @@ class Option:
     def from_client(self, raw: Any) -> Value:
         """Reads a value as the user interfaces send it.
 
-        They send numbers as text, one request per key stroke, and nothing at all for an emptied
-        field. Such a number is taken as 0, and a number out of range as the nearest limit:
-        an error would put a message on the screen for every key. Raises ``BadValue`` for
-        what cannot be understood.
+        They send numbers as text, one request per key stroke. A number out of range is taken as
+        the nearest limit: an error would put a message on the screen for every key. Raises
+        ``BadValue`` for what cannot be understood.
         """
         if self.kind == "boolean":
             return self._boolean(raw)
@@ -107,7 +106,7 @@ class Option:
         if self.kind == "string":
             return self._chosen(str(raw))
         try:
-            number = float(raw or 0)
+            number = float(raw)
         except ValueError:
             raise self._bad(raw) from None
         if self.kind == "number":
@@ -115,6 +114,10 @@ class Option:
         if not number.is_integer():
             raise self._bad(raw)
         return int(self._limited(int(number)))
+
+    def is_blank(self, raw: Any) -> bool:
+        """Whether this is what the user interfaces send for a number of which nothing is typed."""
+        return self.kind in ("integer", "number") and raw in ("", None)
 
     def _boolean(self, raw: Any) -> bool:
         if isinstance(raw, bool):

@@ -18,6 +18,9 @@ _MAINSAIL_ALIASES = {
     "parkpos": "parkposOptions",
 }
 
+# Options of moonraker.conf that take the place of a setting, so that no form needs to offer it.
+_OVERRIDDEN_BY = {"snapshoturl": "camera", "camera_command": "camera", "park": "parkpos"}
+
 
 class Settings:
     """All settings, with those that moonraker.conf fixes and those that a user interface saved."""
@@ -61,13 +64,17 @@ class Settings:
     def change(self, args: Mapping[str, Any]) -> Dict[str, Value]:
         """Changes what ``args`` names: all of it, or on ``BadValue`` nothing.
 
-        Leaves out what is no setting, and what moonraker.conf fixes. Returns what is to be
-        saved, which is empty when every value was set before.
+        Leaves out what is no setting, what moonraker.conf fixes, and numbers of which nothing is
+        typed yet: the field would show the number of our answer, and what is typed next would go
+        behind it. Returns what is to be saved, which is empty when every value was set before.
         """
         wanted = {
             name: option.from_client(args[name])
             for name, option in self._options.items()
-            if name in args and option.scope is Scope.UI and name not in self._fixed
+            if name in args
+            and option.scope is Scope.UI
+            and name not in self._fixed
+            and not option.is_blank(args[name])
         }
         new = {name: value for name, value in wanted.items() if self._saved.get(name) != value}
         self._saved.update(new)
@@ -75,6 +82,9 @@ class Settings:
 
     def _blocked(self) -> List[str]:
         blocked = [name for name in self._fixed if self._options[name].scope is not Scope.CONF]
+        for option, setting in _OVERRIDDEN_BY.items():
+            if self._fixed.get(option) and setting not in blocked:
+                blocked.append(setting)
         return blocked + [alias for name, alias in _MAINSAIL_ALIASES.items() if name in blocked]
 
 

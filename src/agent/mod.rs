@@ -5,12 +5,11 @@
 
 mod annotator;
 mod calibrate;
-mod camera_options;
 mod connector;
+mod examination;
 mod introductions;
 mod motion;
 mod portal;
-mod webcams;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -32,6 +31,7 @@ use crate::clock::{Clock, MonoTime};
 use crate::conductor::filming::SharedStore;
 use crate::conductor::films::Films;
 use crate::conductor::planning::Downloads;
+use crate::conductor::webcams::{Chosen, choose};
 use crate::conductor::{Conductor, Newest, Order, Workshop};
 use crate::config::{ConfigError, Layer, Merged, Settings, expand_home, merge};
 use crate::moonraker::{
@@ -120,6 +120,7 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
         calibration: None,
         portal,
         component: None,
+        examination: None,
         options,
     };
     agent.set_up_page();
@@ -250,6 +251,8 @@ struct Agent {
     portal: Portal,
     /// The settings as the component last told them.
     component: Option<Map<String, Json>>,
+    /// The doctor's round that is under way.
+    examination: Option<AbortOnDropHandle<()>>,
     options: Options,
 }
 
@@ -321,7 +324,9 @@ impl Agent {
                 done()
             }
             remote::CONTROL => {
-                if !self.calibrates(&params, received) {
+                if params.get("action").and_then(Json::as_str) == Some("doctor") {
+                    self.examine();
+                } else if !self.calibrates(&params, received) {
                     self.conductor.control(&params, &self.printer);
                 }
                 done()
@@ -444,15 +449,12 @@ impl Agent {
     }
 
     fn choose_camera(&mut self) {
-        let host = match &self.options.endpoint {
-            Endpoint::WebSocket { url, .. } => url.host_str().map(|host| format!("http://{host}")),
-            Endpoint::Unix(_) => None,
-        };
-        let host = Url::parse(host.as_deref().unwrap_or("http://127.0.0.1"));
+        let host = Url::parse(&self.options.endpoint.http_host());
         let Ok(host) = host else { return };
-        let chosen = webcams::choose(&self.webcams, self.conductor.settings(), self.snapshot_fixed, &host);
-        self.introductions.look(&chosen);
-        self.conductor.set_cameras(chosen);
+        let Chosen { cameras, faults } = choose(&self.webcams, self.conductor.settings(), self.snapshot_fixed, &host);
+        faults.iter().for_each(|fault| warn!("{fault}"));
+        self.introductions.look(&cameras);
+        self.conductor.set_cameras(cameras);
     }
 
     fn klipper(&self) -> Option<Endpoint> {
@@ -463,9 +465,16 @@ impl Agent {
     /// one is there, and the macros are set up anew.
     fn carry_out(&mut self) {
         for order in self.conductor.take_orders() {
-            if let Order::FollowMotion(wanted) = order {
-                self.motion.follow(wanted.then(|| self.klipper()).flatten());
-                continue;
+            match order {
+                Order::FollowMotion(wanted) => {
+                    self.motion.follow(wanted.then(|| self.klipper()).flatten());
+                    continue;
+                }
+                Order::LookBack => {
+                    self.motion.look_back(self.klipper());
+                    continue;
+                }
+                _ => {}
             }
             let Some(connection) = &self.connection else { continue };
             let jammed = match order {
@@ -478,7 +487,7 @@ impl Agent {
                     tokio::spawn(connector::switch_power(connection.link.clone(), device, on));
                     false
                 }
-                Order::FollowMotion(_) => false,
+                Order::FollowMotion(_) | Order::LookBack => false,
             };
             if jammed {
                 warn!("Moonraker is too slow: an order was dropped");

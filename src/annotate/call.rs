@@ -1,7 +1,7 @@
 //! The line that asks for a frame.
 //!
 //! `TIMELAPSE_TAKE_FRAME FRAME=<n> LAYER=<n> [PARK=0] [X=<mm|-> Y=<mm|->] RETRACT=<0|1> RETURN=<0|1> [RISE=<mm>]
-//! [RESUME_X=<mm> RESUME_Y=<mm>] [ZERO=1] ; moonlapse`; `klipper-macros/timelapse.cfg` says what each means. What is not in
+//! [RESUME_X=<mm> RESUME_Y=<mm>] [ZERO=1] [IF_EXCLUDED=<object>[,<object>]] [ELSEWHERE=1] ; moonlapse`; `klipper-macros/timelapse.cfg` says what each means. What is not in
 //! the line is as the settings say when the file is printed: the hold, the speeds, how much is retracted.
 
 use std::fmt::Write as _;
@@ -41,10 +41,50 @@ fn place(snapshot: &Snapshot, several: bool) -> Option<&Window> {
     Some(between.unwrap_or(best))
 }
 
-/// The call for `snapshot`, the frame of number `frame` (from 1), without line end, and the byte of the file before which it
-/// belongs. `None` where the plan has no place for it. `several`: there are several objects.
-pub(super) fn call(frame: usize, snapshot: &Snapshot, several: bool) -> Option<(u64, String)> {
-    let window = place(snapshot, several)?;
+/// A frame has so many calls at most: one more for each object that may have been excluded.
+const MOST: usize = 4;
+
+/// The calls for `snapshot`, the frame of number `frame` (from 1), without line end, each with the byte of the file before
+/// which it belongs, in the order of the file. None where the plan has no place for it. `several`: there are several
+/// objects.
+///
+/// A call within an object has others beside it, in other objects or in none, which are for when that object was excluded.
+pub(super) fn calls(frame: usize, snapshot: &Snapshot, several: bool) -> Vec<(u64, String)> {
+    let Some(mut window) = place(snapshot, several) else { return Vec::new() };
+    let mut calls = Vec::new();
+    let mut excluded: Vec<&str> = Vec::new();
+    loop {
+        let mut line = line(frame, snapshot, window);
+        if !excluded.is_empty() {
+            let _ = write!(line, " IF_EXCLUDED={}", excluded.join(","));
+        }
+        let other = window.object.as_deref().filter(|name| several && is_plain(name)).and_then(|object| {
+            excluded.push(object);
+            let free = |w: &&Window| w.object.as_deref().is_none_or(|name| !excluded.contains(&name));
+            snapshot.windows.iter().chain(&snapshot.fallback).find(free).filter(|_| calls.len() + 1 < MOST)
+        });
+        if other.is_some() {
+            line.push_str(" ELSEWHERE=1");
+        }
+        line.push_str(" ; moonlapse");
+        calls.push((window.span.from, line));
+        match other {
+            Some(other) => window = other,
+            None => break,
+        }
+    }
+    calls.sort_by_key(|(at, _)| *at);
+    calls
+}
+
+/// Whether a name can stand in a list of names without quotes.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 64
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+}
+
+fn line(frame: usize, snapshot: &Snapshot, window: &Window) -> String {
     let mut line = format!("TIMELAPSE_TAKE_FRAME FRAME={frame} LAYER={}", snapshot.layer);
     let flag = u8::from;
     // Writing to a String cannot fail.
@@ -71,8 +111,7 @@ pub(super) fn call(frame: usize, snapshot: &Snapshot, several: bool) -> Option<(
             let _ = write!(line, " RESUME_X={} RESUME_Y={}", mm3(x), mm3(y));
         }
     }
-    line.push_str(" ; moonlapse");
-    Some((window.span.from, line))
+    line
 }
 
 /// Micrometres are fine enough, and a number has no more digits than it needs.
@@ -119,8 +158,9 @@ mod tests {
         }
     }
 
-    fn line(snapshot: &Snapshot) -> String {
-        let (at, line) = call(3, snapshot, false).unwrap();
+    /// The only call, without what all of them begin with.
+    fn only(snapshot: &Snapshot) -> String {
+        let [(at, line)] = calls(3, snapshot, false).try_into().unwrap();
         assert_eq!(at, 300);
         assert!(is_own_call(line.as_bytes()) && is_own_call(format!("{line}\r\n").as_bytes()));
         line.strip_prefix("TIMELAPSE_TAKE_FRAME FRAME=3 LAYER=7 ").unwrap().to_owned()
@@ -129,36 +169,36 @@ mod tests {
     #[test]
     fn a_window_says_what_the_macro_must_do() {
         let plain = snapshot(vec![window()], None, Some(10.0), Some(2.3456789));
-        assert_eq!(line(&plain), "X=10 Y=2.346 RETRACT=0 RETURN=0 RESUME_X=42 RESUME_Y=0 ; moonlapse");
+        assert_eq!(only(&plain), "X=10 Y=2.346 RETRACT=0 RETURN=0 RESUME_X=42 RESUME_Y=0 ; moonlapse");
         let back = Window { returns: true, retract: true, ..window() };
-        assert_eq!(line(&snapshot(vec![back], None, Some(10.0), None)), "X=10 Y=- RETRACT=1 RETURN=1 ; moonlapse");
+        assert_eq!(only(&snapshot(vec![back], None, Some(10.0), None)), "X=10 Y=- RETRACT=1 RETURN=1 ; moonlapse");
     }
 
     #[test]
     fn a_rise_comes_with_the_place_where_it_ends() {
         let rising = Window { returns: true, rise_to: Some(10.05), ..window() };
-        let said = line(&snapshot(vec![rising], None, Some(1.0), Some(2.0)));
+        let said = only(&snapshot(vec![rising], None, Some(1.0), Some(2.0)));
         assert_eq!(said, "X=1 Y=2 RETRACT=0 RETURN=1 RISE=10.05 RESUME_X=42 RESUME_Y=0 ; moonlapse");
     }
 
     #[test]
     fn a_frame_in_passing_moves_nothing() {
         let still = Window { kind: Kind::ZeroMotion, ..window() };
-        assert_eq!(line(&snapshot(vec![still], None, None, None)), "PARK=0 RETRACT=0 RETURN=0 ZERO=1 ; moonlapse");
+        assert_eq!(only(&snapshot(vec![still], None, None, None)), "PARK=0 RETRACT=0 RETURN=0 ZERO=1 ; moonlapse");
     }
 
     #[test]
     fn a_frame_where_the_print_has_the_head_neither_goes_nor_returns() {
         let here = Window { returns: true, retract: true, ..window() };
-        assert_eq!(line(&snapshot(vec![here], None, None, None)), "PARK=0 RETRACT=1 RETURN=0 ; moonlapse");
+        assert_eq!(only(&snapshot(vec![here], None, None, None)), "PARK=0 RETRACT=1 RETURN=0 ; moonlapse");
     }
 
     #[test]
     fn the_fallback_serves_where_there_is_no_window() {
         let fallback = Window { returns: true, retract: true, ..window() };
-        let only = snapshot(vec![], Some(fallback), Some(1.0), Some(2.0));
-        assert_eq!(line(&only), "X=1 Y=2 RETRACT=1 RETURN=1 ; moonlapse");
-        assert_eq!(call(1, &snapshot(vec![], None, None, None), false), None);
+        let shot = snapshot(vec![], Some(fallback), Some(1.0), Some(2.0));
+        assert_eq!(only(&shot), "X=1 Y=2 RETRACT=1 RETURN=1 ; moonlapse");
+        assert_eq!(calls(1, &snapshot(vec![], None, None, None), false), []);
     }
 
     #[test]
@@ -178,10 +218,36 @@ mod tests {
             at(5, None, 30.0, false),
         ];
         let shot = snapshot(windows, None, Some(1.0), Some(2.0));
-        assert_eq!(call(1, &shot, true).unwrap().0, 5);
-        assert_eq!(call(1, &shot, false).unwrap().0, 1);
-        let only = snapshot(shot.windows[..4].to_vec(), None, Some(1.0), Some(2.0));
-        assert_eq!(call(1, &only, true).unwrap().0, 1);
+        let places =
+            |shot: &Snapshot, several| calls(1, shot, several).into_iter().map(|(at, _)| at).collect::<Vec<_>>();
+        assert_eq!(places(&shot, true), [5]);
+        assert_eq!(places(&shot, false), [1]);
+    }
+
+    #[test]
+    fn a_call_within_an_object_has_others_for_when_it_was_excluded() {
+        let at = |from, object: Option<&str>| Window {
+            span: Span { from, to: from },
+            object: object.map(str::to_owned),
+            returns: object.is_none(),
+            ..window()
+        };
+        let windows = vec![at(40, Some("A")), at(30, Some("A")), at(20, Some("B")), at(50, None)];
+        let lines = calls(1, &snapshot(windows.clone(), None, Some(1.0), Some(2.0)), true);
+        let ends = |(at, line): &(u64, String)| {
+            (*at, line.split_once(" RETURN=").unwrap().1.trim_start_matches("0 RESUME_X=42 RESUME_Y=0 ").to_owned())
+        };
+        assert_eq!(
+            lines.iter().map(ends).collect::<Vec<_>>(),
+            [
+                (20, "IF_EXCLUDED=A ELSEWHERE=1 ; moonlapse".to_owned()),
+                (40, "ELSEWHERE=1 ; moonlapse".to_owned()),
+                (50, "1 IF_EXCLUDED=A,B ; moonlapse".to_owned()),
+            ]
+        );
+        assert!(lines.iter().all(|(_, line)| is_own_call(line.as_bytes())));
+        let odd = windows.into_iter().map(|w| Window { object: Some("a b".to_owned()), ..w }).collect();
+        assert_eq!(calls(1, &snapshot(odd, None, Some(1.0), Some(2.0)), true).len(), 1);
     }
 
     #[test]

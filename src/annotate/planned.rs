@@ -1,6 +1,6 @@
 //! A file as it is read for its plan, and what is to be put into it.
 
-use super::call::call;
+use super::call::calls;
 use super::error::LeftAlone;
 use super::mark::{self, Mark};
 use super::original::Identity;
@@ -50,8 +50,10 @@ impl Planned {
     pub(super) fn lines(&self, settings: u32) -> (Vec<Insertion>, usize) {
         let snapshots = self.plan.iter().flat_map(|plan| &plan.snapshots).enumerate();
         let several = self.has_several_objects();
-        let calls: Vec<_> = snapshots.filter_map(|(i, snapshot)| call(i + 1, snapshot, several)).collect();
-        let frames = calls.len();
+        let frames: Vec<_> = snapshots.map(|(i, snapshot)| calls(i + 1, snapshot, several)).collect();
+        // The calls of two layers do not mingle, as each lies in the span of its own.
+        let calls = frames.iter().flatten().cloned();
+        let frames = frames.iter().filter(|calls| !calls.is_empty()).count();
         let mark = Mark {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             settings: Some(settings),

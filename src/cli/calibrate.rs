@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::Value as Json;
 
-use super::paths::DataPath;
+use super::moonraker_args::MoonrakerArgs;
 use crate::clock::Clock;
 use crate::moonraker::{Body, Endpoint, Link};
 
@@ -21,13 +21,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 #[derive(Debug, Args)]
 pub(super) struct Calibrate {
     #[command(flatten)]
-    data: DataPath,
-    /// Moonraker's address, as for `moonlapse run`.
-    #[arg(long, value_name = "ADDRESS", env = "MOONLAPSE_MOONRAKER")]
-    moonraker: Option<Endpoint>,
-    /// API key, for a Moonraker on another host that does not trust this one.
-    #[arg(long, value_name = "KEY", env = "MOONLAPSE_API_KEY", hide_env_values = true)]
-    api_key: Option<String>,
+    moonraker: MoonrakerArgs,
     /// The least height of the head, mm: above whatever stands on the bed.
     #[arg(long, value_name = "MM", default_value_t = 30.0)]
     z: f64,
@@ -42,9 +36,8 @@ impl Calibrate {
                 return ExitCode::FAILURE;
             }
         };
-        let Self { data, moonraker, api_key, z } = self;
-        let endpoint = moonraker.unwrap_or_else(|| Endpoint::Unix(data.moonraker_socket())).with_api_key(api_key);
-        let outcome = runtime.block_on(async { tokio::time::timeout(LIMIT, calibrate(endpoint, z)).await });
+        let endpoint = self.moonraker.endpoint();
+        let outcome = runtime.block_on(async { tokio::time::timeout(LIMIT, calibrate(endpoint, self.z)).await });
         match outcome.unwrap_or_else(|_| Err("the calibration did not end; see the agent's log".to_owned())) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,

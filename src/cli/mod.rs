@@ -3,8 +3,10 @@
 mod annotate;
 mod calibrate;
 mod check;
+mod doctor;
 mod failure;
 mod meter;
+mod moonraker_args;
 pub mod paths;
 mod plan;
 mod plan_args;
@@ -35,6 +37,7 @@ enum Command {
     Annotate(Box<annotate::Annotate>),
     Calibrate(calibrate::Calibrate),
     Check(check::Check),
+    Doctor(doctor::Doctor),
     Plan(Box<plan::Plan>),
     Queue(queue::Queue),
     Render(Box<render::Render>),
@@ -53,6 +56,7 @@ impl Cli {
             Command::Annotate(annotate) => annotate.run(),
             Command::Calibrate(calibrate) => calibrate.run(),
             Command::Check(check) => check.run(),
+            Command::Doctor(doctor) => doctor.run(),
             Command::Plan(plan) => plan.run(),
             Command::Queue(queue) => queue.run(),
             Command::Render(command) => command.run(),

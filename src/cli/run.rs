@@ -1,6 +1,5 @@
 //! `moonlapse run`: the agent.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -10,11 +9,10 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
-use super::paths::DataPath;
+use super::moonraker_args::MoonrakerArgs;
 use crate::agent::{self, Options};
 use crate::clock::Clock;
 use crate::config::{Layer, read_moonraker_conf};
-use crate::moonraker::Endpoint;
 use crate::web::Log;
 
 /// Film the prints of one Moonraker, until stopped. This is what the systemd service runs.
@@ -24,14 +22,7 @@ use crate::web::Log;
 #[derive(Debug, Args)]
 pub(super) struct Run {
     #[command(flatten)]
-    data: DataPath,
-    /// Moonraker's address, when it is not the unix socket in its data folder: the path of a socket, or a URL such as
-    /// http://printer.local:7125.
-    #[arg(long, value_name = "ADDRESS", env = "MOONLAPSE_MOONRAKER")]
-    moonraker: Option<Endpoint>,
-    /// API key, for a Moonraker on another host that does not trust this one.
-    #[arg(long, value_name = "KEY", env = "MOONLAPSE_API_KEY", hide_env_values = true)]
-    api_key: Option<String>,
+    moonraker: MoonrakerArgs,
     /// Use a setting whatever moonraker.conf and the pages say. May be given several times.
     #[arg(long = "set", value_name = "OPTION=VALUE", value_parser = key_value)]
     settings: Vec<(String, String)>,
@@ -80,10 +71,9 @@ impl Run {
     }
 
     fn options(self, log: Log) -> Options {
-        let Self { data, moonraker, api_key, settings, .. } = self;
-        let path: PathBuf = data.moonraker_conf();
+        let Self { moonraker, settings, .. } = self;
         // The component's own reading is what counts; this one serves until it has answered.
-        let conf = match read_moonraker_conf(&path) {
+        let conf = match read_moonraker_conf(&moonraker.data.moonraker_conf()) {
             Ok(layer) => Some(layer),
             Err(error) => {
                 tracing::warn!("{error}");
@@ -91,10 +81,10 @@ impl Run {
             }
         };
         Options {
-            endpoint: moonraker.unwrap_or_else(|| Endpoint::Unix(data.moonraker_socket())).with_api_key(api_key),
+            endpoint: moonraker.endpoint(),
             conf,
             overrides: vec![Layer::environment(std::env::vars()), Layer::flags(&settings)],
-            store: data.store(),
+            store: moonraker.data.store(),
             log,
         }
     }

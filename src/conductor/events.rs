@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::survey::Surveyed;
 use crate::config::Settings;
 use crate::render::{Film, Progress, RenderError};
 
@@ -95,13 +96,20 @@ pub(super) fn render_skipped() -> Json {
 }
 
 /// A print's frames in words: for the console and for Moonraker's history.
-pub(super) fn summary(frames: u32, misses: u32, added_s: f64) -> String {
+pub(super) fn summary(frames: u32, misses: u32, surveyed: &Surveyed) -> String {
+    let Surveyed { off_mm, unsteady, added_s, .. } = *surveyed;
     let mut text = format!("{frames} frames");
     if misses > 0 {
         text += &format!(", {misses} missed");
     }
     if added_s >= 1.0 && frames > 0 {
         text += &format!(", about {added_s:.0} s added ({:.1} s a frame)", added_s / f64::from(frames));
+    }
+    if let Some(mm) = off_mm {
+        text += &format!(", head off by {mm:.2} mm at most");
+    }
+    if unsteady > 0 {
+        text += &format!(", {unsteady} with the head not yet still");
     }
     text
 }
@@ -112,8 +120,12 @@ mod tests {
 
     #[test]
     fn a_summary_says_only_what_there_is_to_say() {
-        assert_eq!(summary(55, 0, 0.0), "55 frames");
-        assert_eq!(summary(20, 2, 28.6), "20 frames, 2 missed, about 29 s added (1.4 s a frame)");
-        assert_eq!(summary(0, 3, 9.0), "0 frames, 3 missed");
+        let nothing = Surveyed::default();
+        assert_eq!(summary(55, 0, &nothing), "55 frames");
+        let planned = Surveyed { added_s: 28.6, ..nothing };
+        assert_eq!(summary(20, 2, &planned), "20 frames, 2 missed, about 29 s added (1.4 s a frame)");
+        assert_eq!(summary(0, 3, &planned), "0 frames, 3 missed");
+        let checked = Surveyed { frames: 20, off_mm: Some(0.004), unsteady: 1, added_s: 0.0 };
+        assert_eq!(summary(20, 0, &checked), "20 frames, head off by 0.00 mm at most, 1 with the head not yet still");
     }
 }

@@ -13,7 +13,7 @@ use super::beginning::{Begun, begin};
 use super::frame_call::Standstill;
 use super::holds::Holds;
 use super::lane::{Lane, Moment};
-use super::{Event, Newest, Workshop};
+use super::{Event, Newest, ShotId, Workshop};
 use crate::calibration;
 use crate::camera::{Camera, CameraSpec};
 use crate::clock::{Clock, MonoTime};
@@ -84,7 +84,7 @@ pub(super) struct Due {
     /// What is known about it.
     pub(super) meta: FrameMeta,
     /// Which of the planned frames it is.
-    pub(super) planned: Option<u32>,
+    pub(super) planned: Option<ShotId>,
 }
 
 #[derive(Debug)]
@@ -268,7 +268,7 @@ impl Desk {
         reel: u32,
         shot: Option<u32>,
         layer: Option<u32>,
-        planned: Option<u32>,
+        planned: Option<ShotId>,
         reason: String,
     ) {
         warn!(session = %session, reel, ?layer, reason, "frame missed");

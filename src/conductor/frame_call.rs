@@ -26,6 +26,12 @@ pub(super) struct FrameCall {
     pub(super) hyperlapse: bool,
     /// Commanded position before the park move, mm.
     pub(super) position: [Option<f64>; 3],
+    /// Commanded position for the frame, mm: x and y.
+    pub(super) stands: [Option<f64>; 2],
+    /// The head has a way of its own to the frame.
+    pub(super) parked: bool,
+    /// And the macro brings it back.
+    pub(super) returns: bool,
     /// Bytes of the file that Klipper has taken.
     pub(super) file_position: Option<u64>,
     /// Number of the planned frame.
@@ -54,6 +60,9 @@ impl FrameCall {
             hold: number("hold").unwrap_or(0.1).clamp(0.0, LONGEST_HOLD),
             hyperlapse: truthy(params.get("hyperlapse")),
             position: [number("x"), number("y"), number("z")],
+            stands: [number("park_x"), number("park_y")],
+            parked: truthy(params.get("parked")),
+            returns: truthy(params.get("back")),
             file_position: params.get("file_position").and_then(Json::as_u64),
             frame: counted(params, "frame"),
             layer: counted(params, "layer"),

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use super::around::FrameInWork;
 use super::filming::{Desk, Due, Viewpoint};
 use super::holds::Hold;
-use super::{Event, NewestFrame};
+use super::{Event, NewestFrame, ShotId};
 use crate::camera::{Camera, CameraFacts};
 use crate::hooks::{Facts, When};
 use crate::session::{Frame, Publisher, SessionId, StoreError};
@@ -253,7 +253,7 @@ impl Worker {
         self.missed(reel, shot, due.meta.layer, due.planned, reason).await;
     }
 
-    async fn missed(&mut self, reel: u32, shot: u32, layer: Option<u32>, planned: Option<u32>, reason: String) {
+    async fn missed(&mut self, reel: u32, shot: u32, layer: Option<u32>, planned: Option<ShotId>, reason: String) {
         let gone = self.misses.one_more();
         self.desk.missed(&self.session, reel, Some(shot), layer, planned, reason.clone()).await;
         if gone {

@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use super::places::{Place, places};
 use super::shots::{Report, Shot, State};
-use crate::planner::{Plan, Snapshot};
+use crate::planner::{Plan, Snapshot, Target};
 
 /// So many frames are armed at once.
 const AHEAD: usize = 4;
@@ -18,6 +18,17 @@ const LOW: usize = 1;
 
 /// Why a frame was missed of which the macro called while nobody listened.
 const UNHEARD: &str = "Moonraker or Moonlapse was away when its place was met";
+
+/// What was planned of a frame whose place was met.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Met {
+    /// Height of its layer, mm.
+    pub(super) height: f64,
+    /// What it costs, s.
+    pub(super) cost_s: f64,
+    /// Where the head stands for it.
+    pub(super) park: Target,
+}
 
 /// The frames of one print.
 #[derive(Clone, Debug)]
@@ -31,8 +42,6 @@ pub(super) struct Live {
     size: u64,
     /// The macro forgets what an earlier print left when it hears this number.
     reset: Option<usize>,
-    /// Seconds by the plan of the frames that were met.
-    added_s: f64,
     /// Objects in which no frame can be taken any more.
     excluded: Vec<String>,
 }
@@ -41,7 +50,7 @@ impl Live {
     /// The frames of `plan` for a file of `size` bytes (0 where it is not known); `lifts` when the settings lift the nozzle
     /// for its way.
     pub(super) fn new(plan: Plan, size: u64, lifts: bool) -> Self {
-        Self { shots: Shot::of(plan), next: 0, lifts, size, reset: Some(0), added_s: 0.0, excluded: Vec::new() }
+        Self { shots: Shot::of(plan), next: 0, lifts, size, reset: Some(0), excluded: Vec::new() }
     }
 
     /// Begins in the middle of a print: what lies before `position` is over, and layers up to `layer` have their frames.
@@ -117,17 +126,16 @@ impl Live {
         Some(script)
     }
 
-    /// The macro has gone to the place of frame `number`; `position` is where the file was. Its layer's height, mm.
-    pub(super) fn in_place(&mut self, number: u32, position: Option<u64>) -> Option<f64> {
+    /// The macro has gone to the place of frame `number`; `position` is where the file was.
+    pub(super) fn in_place(&mut self, number: u32, position: Option<u64>) -> Option<Met> {
         self.shot(number)?;
         self.pass(number);
         let shot = self.shot(number)?;
         let within = |p: u64| shot.snapshot.windows.iter().any(|w| (w.span.from..=w.span.to).contains(&p));
         shot.by_window = position.is_some_and(within);
         shot.state = State::InPlace;
-        let (height, cost) = (shot.snapshot.height, shot.snapshot.cost_s);
-        self.added_s += cost;
-        Some(height)
+        let Snapshot { height, cost_s, park, .. } = shot.snapshot;
+        Some(Met { height, cost_s, park })
     }
 
     /// Frame `number` is stored.
@@ -158,7 +166,7 @@ impl Live {
 
     /// How it went so far.
     pub(super) fn report(&self) -> Report {
-        Report { added_s: self.added_s, ..Report::of(&self.shots) }
+        Report::of(&self.shots)
     }
 
     fn shot(&mut self, number: u32) -> Option<&mut Shot> {
@@ -287,6 +295,5 @@ mod tests {
         assert_eq!(live.in_place(99, None), None);
         let report = live.report();
         assert_eq!((report.by_window, report.by_fallback, report.missed.len()), (1, 1, 1));
-        assert!(report.added_s > 0.0);
     }
 }

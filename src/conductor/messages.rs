@@ -12,6 +12,15 @@ use super::planning::{Downloads, Planned};
 use crate::clock::Clock;
 use crate::session::{SessionId, SessionSummary};
 
+/// Which of the planned frames of all prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShotId {
+    /// Which print of this agent's run: what is heard of a frame may come when the next one has begun.
+    pub print: u64,
+    /// Which of its frames, from 1.
+    pub number: u32,
+}
+
 /// Heard from the workers.
 #[derive(Debug)]
 pub enum Event {
@@ -39,7 +48,7 @@ pub enum Event {
     /// A frame is stored and shown.
     FrameTaken {
         /// Which of the planned frames it is.
-        planned: Option<u32>,
+        planned: Option<ShotId>,
         /// Its number.
         number: u32,
         /// Its name in the root `timelapse_frames`.
@@ -48,7 +57,7 @@ pub enum Event {
     /// A frame was due and not got.
     FrameMissed {
         /// Which of the planned frames it is.
-        planned: Option<u32>,
+        planned: Option<ShotId>,
         /// In a sentence.
         reason: String,
     },
@@ -97,6 +106,8 @@ pub enum Order {
     },
     /// Tell of every move of the head ([`super::Conductor::moved`]), or no longer.
     FollowMotion(bool),
+    /// Tell of the moves of the last seconds, once.
+    LookBack,
 }
 
 /// What does not change while the agent runs.

@@ -9,6 +9,7 @@
 
 mod around;
 mod beginning;
+mod camera_options;
 mod catch_up;
 mod events;
 pub mod filming;
@@ -28,8 +29,11 @@ mod requests;
 pub(crate) mod scheme;
 mod shots;
 pub mod standing_orders;
+mod survey;
 mod view;
+mod visit;
 mod watch;
+pub mod webcams;
 
 use std::time::Duration;
 
@@ -41,10 +45,11 @@ use self::events::LastFrame;
 use self::filming::{Due, Filming, Shoot, Viewpoint};
 use self::films::{Ending, ending};
 use self::frame_call::{FrameCall, counted};
-pub use self::messages::{Event, Order, Workshop};
+pub use self::messages::{Event, Order, ShotId, Workshop};
 pub use self::newest::{Newest, NewestFrame};
+use self::survey::Survey;
 pub use self::view::{FilmingState, PrintView, ShotView, SnapshotView, View};
-use self::watch::Watch;
+use self::watch::{Finished, Watch};
 use crate::clock::MonoTime;
 use crate::config::{Mode, Settings};
 use crate::printer::{PrintState, PrintStats, Printer};
@@ -59,6 +64,8 @@ const HOLD_STEP: f64 = 0.02;
 /// A print that is under way and filmed.
 #[derive(Debug)]
 struct Current {
+    /// Which print of this agent's run.
+    number: u64,
     print_file: String,
     /// To notice that the same file was started again between two status updates, s.
     total_duration: f64,
@@ -68,6 +75,8 @@ struct Current {
     film_asked: bool,
     /// Who says when a frame is due.
     watch: Watch,
+    /// Where the head stood for the frames, and how long they took.
+    survey: Survey,
     /// Layer of the last frame before the agent was restarted.
     last_layer: Option<u32>,
     /// Klipper knows nothing of this print: it lasts from TIMELAPSE_START to TIMELAPSE_STOP.
@@ -90,8 +99,8 @@ pub struct Conductor {
     latest: Option<SessionId>,
     last_frame: LastFrame,
     misses: u32,
-    /// What the planned frames of the last print cost; for its last line on the console.
-    added_s: f64,
+    /// The print that has ended, while its last frames are being stored.
+    finished: Option<Finished>,
     /// What the camera needs the head to stand still for, s; kept from print to print.
     camera_hold: f64,
     /// This print is not to be filmed any further, by TIMELAPSE_STOP.
@@ -119,7 +128,7 @@ impl Conductor {
             latest: None,
             last_frame: LastFrame::default(),
             misses: 0,
-            added_s: 0.0,
+            finished: None,
             camera_hold: 0.0,
             stopped: false,
             macros_have: None,
@@ -176,7 +185,7 @@ impl Conductor {
         }
         self.set_up_macros(printer);
         self.follow(printer);
-        if self.current.is_some() && watch::shape(&before_all) != watch::shape(&self.settings) {
+        if self.current.is_some() && watch::differs(&before_all, &self.settings, printer) {
             self.watch_anew(printer);
         }
     }
@@ -241,6 +250,7 @@ impl Conductor {
             self.begin(stats, printer);
         }
         self.read_on(printer);
+        self.look_back();
         self.workshop.films.set_printing(printer.print_stats().state.is_active());
         self.prepare_film();
         self.arm();
@@ -260,14 +270,14 @@ impl Conductor {
         if self.stopped || !self.settings.enabled {
             return;
         }
-        let height = match (&mut current.watch, call.frame) {
+        let met = match (&mut current.watch, call.frame) {
             (Watch::Live(live), Some(frame)) => live.in_place(frame, call.file_position),
             _ => None,
         };
         let temperature = |heater: &str| printer.temperature(heater).map(|t| t.actual);
         let meta = FrameMeta {
             layer: call.layer.or(printer.print_stats().current_layer),
-            height_mm: height,
+            height_mm: met.map(|met| met.height),
             x_mm: call.position[0],
             y_mm: call.position[1],
             z_mm: call.position[2],
@@ -277,8 +287,10 @@ impl Conductor {
             ..FrameMeta::default()
         };
         let standstill = call.standstill(printer.clock(), received);
+        current.survey.expect(&call, standstill.span.until, met);
         let track = if call.hyperlapse { HYPERLAPSE } else { LAYERS };
-        let taken = current.filming.frame(Due { standstill, track, meta, planned: call.frame });
+        let planned = call.frame.map(|number| ShotId { print: current.number, number });
+        let taken = current.filming.frame(Due { standstill, track, meta, planned });
         if let (Err(reason), Some(frame), Watch::Live(live)) = (taken, call.frame, &mut current.watch) {
             live.missed(frame, reason);
         }
@@ -381,12 +393,14 @@ impl Conductor {
         let filming = Filming::begin(shoot, &self.workshop, self.ending.take());
         self.prints += 1;
         self.current = Some(Current {
+            number: self.prints,
             print_file,
             total_duration,
             filming,
             session: None,
             film_asked: false,
             watch: Watch::Off,
+            survey: Survey::default(),
             last_layer: None,
             streamed: false,
         });
@@ -402,14 +416,17 @@ impl Conductor {
             self.stopped = false;
             self.gcode(macros::clear_stopped());
         }
-        self.report(&current.watch);
-        self.ending = Some(current.filming.finish(outcome, current.film_asked));
+        let Current { number, watch, survey, filming, film_asked, .. } = current;
+        self.unwatch(&watch);
+        self.finished = Some(Finished { number, watch, survey });
+        self.ending = Some(filming.finish(outcome, film_asked));
     }
 
     fn ended(&mut self, summary: &SessionSummary, film_asked: bool) {
         let SessionSummary { session, frames, misses, .. } = summary;
         let outcome = session.outcome;
         info!(session = %session.id, frames, misses, outcome = outcome.as_str(), "session ended");
+        let surveyed = self.finished.take().map(|finished| finished.report()).unwrap_or_default();
         if *frames == 0 {
             if *misses == 0 && outcome == Outcome::Complete {
                 self.say(if self.settings.mode == Mode::LayerMacro {
@@ -421,8 +438,7 @@ impl Conductor {
             return;
         }
         self.latest = Some(session.id.clone());
-        let added_s = std::mem::take(&mut self.added_s);
-        self.say(&format!("Timelapse: {}", events::summary(*frames, *misses, added_s)));
+        self.say(&format!("Timelapse: {}", events::summary(*frames, *misses, &surveyed)));
         match ending(&self.settings, outcome, film_asked) {
             Ending::Film => {
                 if let Err(problem) = self.queue(session.id.clone(), true, self.settings.saveframes, false) {
@@ -470,8 +486,8 @@ impl Conductor {
 
     fn show_last_frame(&mut self) {
         let event = Some(events::new_frame(&self.last_frame));
-        let added_s = self.live().map_or(0.0, |live| live.report().added_s);
-        let summary = events::summary(self.last_frame.count, self.misses, added_s);
+        let surveyed = self.current.as_ref().map(|current| current.survey.report()).unwrap_or_default();
+        let summary = events::summary(self.last_frame.count, self.misses, &surveyed);
         let mut last_frame = self.last_frame.to_json();
         last_frame["summary"] = summary.into();
         self.orders.push(Order::Ui { event, last_frame: Some(last_frame) });

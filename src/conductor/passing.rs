@@ -39,6 +39,8 @@ pub(super) struct Passed {
     pub(super) time: f64,
     /// Where the head is then, mm.
     pub(super) at: [f64; 3],
+    /// How far that is from the planned point, mm.
+    pub(super) off: f64,
 }
 
 /// The frames of one print.
@@ -98,6 +100,7 @@ impl InPassing {
                         layer: shot.snapshot.layer,
                         height: shot.snapshot.height,
                         time: passing.time,
+                        off: passing.distance,
                         at: self.way.at(passing.time).unwrap_or_default(),
                     });
                 }

@@ -32,7 +32,7 @@ pub(crate) enum SchemeError {
 }
 
 /// What a file is read and planned with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Scheme {
     /// How the file is understood.
     pub(crate) engine: engine::Options,

@@ -39,7 +39,7 @@ impl Shot {
 }
 
 /// How a print's frames went.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Report {
     pub(super) planned: usize,
     pub(super) captured: usize,
@@ -47,8 +47,6 @@ pub(super) struct Report {
     pub(super) by_fallback: usize,
     /// How many for each reason.
     pub(super) missed: BTreeMap<String, usize>,
-    /// Seconds by the plan of those that were met.
-    pub(super) added_s: f64,
 }
 
 impl Report {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::shots::{Report, Shot, State};
+use super::survey::Surveyed;
 use super::watch::Watch;
 use super::{Conductor, Current};
 use crate::printer::Printer;
@@ -52,8 +53,12 @@ pub struct View {
     pub by_window: usize,
     /// Met by the fallback.
     pub by_fallback: usize,
-    /// By the plan, for the frames met so far, s.
+    /// For the frames so far, as measured where Klipper tells of its moves, else by the plan, s.
     pub added_s: f64,
+    /// The greatest distance of the head from its place in a frame so far, as measured, mm.
+    pub off_mm: Option<f64>,
+    /// Frames in which the head did not stand still.
+    pub unsteady: u32,
     /// By the plan, for all frames, s.
     pub expected_s: f64,
     /// How long the head stands still, s.
@@ -117,21 +122,22 @@ impl Conductor {
             ..View::default()
         };
         let Some(current) = &self.current else { return view };
-        let Current { print_file, session, streamed, watch, .. } = current;
+        let Current { print_file, session, streamed, watch, survey, .. } = current;
         view.print = Some(PrintView {
             number: self.prints,
             file: print_file.clone(),
             session: session.clone(),
             streamed: *streamed,
         });
+        let Surveyed { off_mm, unsteady, added_s, .. } = survey.report();
+        (view.off_mm, view.unsteady, view.added_s) = (off_mm, unsteady, added_s);
         let (shots, report) = match watch {
             Watch::Live(live) => (live.shots(), live.report()),
             Watch::InPassing(passing) => (passing.shots(), passing.report()),
             Watch::Off | Watch::Calls | Watch::Planning(_) | Watch::Planned(_) | Watch::Observed(_) => return view,
         };
-        let Report { planned, by_window, by_fallback, added_s, .. } = report;
-        view.planned = planned;
-        (view.by_window, view.by_fallback, view.added_s) = (by_window, by_fallback, added_s);
+        let Report { planned, by_window, by_fallback, .. } = report;
+        (view.planned, view.by_window, view.by_fallback) = (planned, by_window, by_fallback);
         view.expected_s = shots.iter().map(|shot| shot.snapshot.cost_s).sum();
         view.park = common_park(shots);
         view.snapshot = next(shots, printer.file_position());

@@ -11,7 +11,8 @@ use super::passing::InPassing;
 use super::planning::{self, Planned, Request};
 use super::scheme::{self, Scheme};
 use super::shots::Report;
-use super::{Conductor, Current, Order};
+use super::survey::{Survey, Surveyed};
+use super::{Conductor, Current, Order, ShotId};
 use crate::camera::Span;
 use crate::config::{Mode, Settings};
 use crate::moonraker::Stretch;
@@ -45,28 +46,39 @@ impl Watch {
     }
 }
 
-/// The settings that a plan depends on.
-pub(super) fn shape(settings: &Settings) -> Settings {
-    let Settings { mode, parkhead, parkpos, park, placement, clearance, every_layers, .. } = settings.clone();
-    let Settings { height_increment, snapshot_gcode, hyperlapse_cycle, enabled, restrictions, .. } = settings.clone();
-    let Settings { park_custom_pos_x, park_custom_pos_y, park_custom_pos_dz, .. } = *settings;
-    Settings {
-        mode,
-        parkhead,
-        parkpos,
-        park,
-        placement,
-        clearance,
-        every_layers,
-        height_increment,
-        snapshot_gcode,
-        hyperlapse_cycle,
-        enabled,
-        restrictions,
-        park_custom_pos_x,
-        park_custom_pos_y,
-        park_custom_pos_dz,
-        ..Settings::default()
+/// Whether a print would be watched otherwise with these settings.
+pub(super) fn differs(before: &Settings, after: &Settings, printer: &Printer) -> bool {
+    // What the cameras need the head to stand still for is no matter of the settings.
+    let scheme = |settings: &Settings| Scheme::new(settings, printer, settings.park_time).ok();
+    let rest = |settings: &Settings| (settings.enabled, settings.mode);
+    rest(before) != rest(after) || scheme(before) != scheme(after)
+}
+
+/// A print that has ended, while its last frames are being stored.
+#[derive(Debug)]
+pub(super) struct Finished {
+    /// Which print of this agent's run.
+    pub(super) number: u64,
+    pub(super) watch: Watch,
+    pub(super) survey: Survey,
+}
+
+impl Finished {
+    /// Says in the log how the frames went.
+    pub(super) fn report(&self) -> Surveyed {
+        let surveyed = self.survey.report();
+        let Surveyed { frames, off_mm, unsteady, added_s } = surveyed;
+        let (off_mm, added_s) = (off_mm.map(|mm| format!("{mm:.4}")), added_s.round());
+        match &self.watch {
+            Watch::Live(live) => Some(live.report()),
+            Watch::InPassing(passing) => Some(passing.report()),
+            Watch::Off | Watch::Calls | Watch::Planning(_) | Watch::Planned(_) | Watch::Observed(_) => None,
+        }
+        .inspect(|Report { planned, captured, by_window, by_fallback, missed }| {
+            info!(planned, captured, by_window, by_fallback, ?missed, "planned frames");
+        });
+        info!(checked = frames, worst_off_mm = off_mm, unsteady, added_s, "the head's way");
+        surveyed
     }
 }
 
@@ -207,13 +219,17 @@ impl Conductor {
 
     /// Klipper has moved the head.
     pub fn moved(&mut self, stretches: Vec<Stretch>, printer: &Printer) {
-        let Some(Current { watch: Watch::InPassing(passing), filming, .. }) = &mut self.current else { return };
+        let Some(Current { number, watch, filming, survey, .. }) = &mut self.current else { return };
+        let Watch::InPassing(passing) = watch else {
+            return survey.moved(stretches);
+        };
         let passed = passing.moved(stretches);
         if self.stopped || !self.settings.enabled {
             return;
         }
         for frame in passed {
             let Some(at) = printer.clock().at(frame.time) else { continue };
+            survey.passed(frame.off);
             let [x, y, z] = frame.at.map(Some);
             let temperature = |heater: &str| printer.temperature(heater).map(|t| t.actual);
             let meta = FrameMeta {
@@ -228,16 +244,20 @@ impl Conductor {
                 ..FrameMeta::default()
             };
             let standstill = Standstill { span: Span { from: at, until: at }, call_delay: 0.0 };
-            if let Err(reason) = filming.frame(Due { standstill, track: LAYERS, meta, planned: Some(frame.number) }) {
+            let planned = Some(ShotId { print: *number, number: frame.number });
+            if let Err(reason) = filming.frame(Due { standstill, track: LAYERS, meta, planned }) {
                 passing.ended(frame.number, Some(reason));
             }
         }
     }
 
     /// A planned frame is stored, or was missed.
-    pub(super) fn frame_ended(&mut self, planned: Option<u32>, missed: Option<&str>) {
-        let (Some(current), Some(number)) = (&mut self.current, planned) else { return };
-        match (&mut current.watch, missed) {
+    pub(super) fn frame_ended(&mut self, planned: Option<ShotId>, missed: Option<&str>) {
+        let Some(ShotId { print, number }) = planned else { return };
+        let current = self.current.as_mut().map(|current| (current.number, &mut current.watch));
+        let finished = self.finished.as_mut().map(|finished| (finished.number, &mut finished.watch));
+        let Some((_, watch)) = [current, finished].into_iter().flatten().find(|(of, _)| *of == print) else { return };
+        match (watch, missed) {
             (Watch::Live(live), None) => live.captured(number),
             (Watch::Live(live), Some(reason)) => live.missed(number, reason),
             (Watch::InPassing(passing), missed) => passing.ended(number, missed),
@@ -245,20 +265,15 @@ impl Conductor {
         }
     }
 
-    /// Says how a print's planned frames went.
-    pub(super) fn report(&mut self, watch: &Watch) {
-        let report = match watch {
-            Watch::Live(live) => live.report(),
-            Watch::InPassing(passing) => passing.report(),
-            Watch::Off | Watch::Calls | Watch::Planning(_) | Watch::Planned(_) | Watch::Observed(_) => return,
-        };
-        let Report { planned, captured, by_window, by_fallback, missed, added_s } = report;
-        info!(planned, captured, by_window, by_fallback, ?missed, added_s = added_s.round(), "planned frames");
-        self.added_s = added_s;
-        self.unwatch(watch);
+    /// Asks for Klipper's list of moves, when there are frames to look at.
+    pub(super) fn look_back(&mut self) {
+        let now = self.workshop.clock.monotonic();
+        if self.current.as_mut().is_some_and(|current| current.survey.wants_look(now)) {
+            self.orders.push(Order::LookBack);
+        }
     }
 
-    fn unwatch(&mut self, watch: &Watch) {
+    pub(super) fn unwatch(&mut self, watch: &Watch) {
         match watch {
             Watch::Live(_) => self.gcode(live::disarm()),
             Watch::InPassing(_) => self.orders.push(Order::FollowMotion(false)),

@@ -5,7 +5,7 @@ use super::slicer::Settings;
 use super::state::{Limits, Mode, Units};
 
 /// What an engine starts with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// Length of a full retraction of all tools, mm. `None`: [`Self::retraction_lengths`], else the deepest seen so far.
     pub retraction_length: Option<f64>,

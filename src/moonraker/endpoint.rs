@@ -44,6 +44,18 @@ impl Endpoint {
     }
 }
 
+impl Endpoint {
+    /// The host that relative addresses of webcams are on, as a URL.
+    #[must_use]
+    pub fn http_host(&self) -> String {
+        let host = match self {
+            Self::WebSocket { url, .. } => url.host_str(),
+            Self::Unix(_) => None,
+        };
+        format!("http://{}", host.unwrap_or("127.0.0.1"))
+    }
+}
+
 /// Why an address can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{given}` is not an address of Moonraker: give a socket's path, or a URL such as http://printer.local:7125")]

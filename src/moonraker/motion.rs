@@ -36,6 +36,27 @@ pub struct Stretch {
     pub direction: [f64; 3],
 }
 
+impl Stretch {
+    /// Print time at its end, s.
+    #[must_use]
+    pub fn end(&self) -> f64 {
+        self.time + self.duration
+    }
+
+    /// The way made `after` seconds from its begin, mm.
+    #[must_use]
+    pub fn way(&self, after: f64) -> f64 {
+        (0.5 * self.accel).mul_add(after, self.speed) * after
+    }
+
+    /// Where the head is `after` seconds from its begin, mm; it neither comes from before nor goes on beyond the end.
+    #[must_use]
+    pub fn place(&self, after: f64) -> [f64; 3] {
+        let way = self.way(after.clamp(0.0, self.duration));
+        std::array::from_fn(|axis| self.direction[axis].mul_add(way, self.from[axis]))
+    }
+}
+
 /// A line to Klipper's own API.
 pub struct MotionFeed {
     /// Kept open: Klipper ends the subscription with the connection.

@@ -1,7 +1,5 @@
 //! The head's way as Klipper planned it, move by move. Pure.
 
-use std::collections::VecDeque;
-
 use crate::moonraker::Stretch;
 
 /// Kept for so long, s: longer than Klipper's queue.
@@ -10,7 +8,7 @@ const KEPT: f64 = 20.0;
 /// The head's way of the last seconds.
 #[derive(Clone, Debug, Default)]
 pub struct Trajectory {
-    stretches: VecDeque<Stretch>,
+    stretches: Vec<Stretch>,
 }
 
 /// When the head passes a place.
@@ -27,21 +25,26 @@ impl Trajectory {
     pub fn extend(&mut self, stretches: impl IntoIterator<Item = Stretch>) {
         for stretch in stretches {
             // A batch may begin with what the one before ended with; a restart of Klipper begins anew.
-            while self.stretches.back().is_some_and(|last| last.time >= stretch.time) {
-                self.stretches.pop_back();
+            while self.stretches.last().is_some_and(|last| last.time >= stretch.time) {
+                self.stretches.pop();
             }
-            self.stretches.push_back(stretch);
+            self.stretches.push(stretch);
         }
         let until = self.until();
-        while self.stretches.front().is_some_and(|first| first.time + first.duration < until - KEPT) {
-            self.stretches.pop_front();
-        }
+        let old = self.stretches.partition_point(|s| s.end() < until - KEPT);
+        self.stretches.drain(..old);
+    }
+
+    /// The way, in order.
+    #[must_use]
+    pub fn stretches(&self) -> &[Stretch] {
+        &self.stretches
     }
 
     /// Print time up to which the way is known, s.
     #[must_use]
     pub fn until(&self) -> f64 {
-        self.stretches.back().map_or(0.0, |last| last.time + last.duration)
+        self.stretches.last().map_or(0.0, Stretch::end)
     }
 
     /// Where the head is at print time `time`, mm. Between two moves it stands where the first one ended.
@@ -49,7 +52,7 @@ impl Trajectory {
     pub fn at(&self, time: f64) -> Option<[f64; 3]> {
         let after = self.stretches.partition_point(|s| s.time <= time);
         let stretch = self.stretches.get(after.checked_sub(1)?)?;
-        Some(place(stretch, time - stretch.time))
+        Some(stretch.place(time - stretch.time))
     }
 
     /// When the head first passes `place` nearer than `near` (mm) between the print times `from` and `until`; where it
@@ -57,7 +60,7 @@ impl Trajectory {
     #[must_use]
     pub fn passing(&self, place: [f64; 3], near: f64, from: f64, until: f64) -> Option<Passing> {
         let mut best: Option<Passing> = None;
-        let within = self.stretches.iter().filter(|s| s.time + s.duration >= from && s.time <= until);
+        let within = self.stretches.iter().filter(|s| s.end() >= from && s.time <= until);
         for stretch in within {
             let passing = nearest(stretch, place, (from - stretch.time).max(0.0), until - stretch.time);
             if passing.distance <= near {
@@ -71,16 +74,6 @@ impl Trajectory {
     }
 }
 
-/// Where the head is `after` seconds from the begin of a stretch, mm.
-fn place(stretch: &Stretch, after: f64) -> [f64; 3] {
-    let way = way(stretch, after.clamp(0.0, stretch.duration));
-    std::array::from_fn(|axis| stretch.direction[axis].mul_add(way, stretch.from[axis]))
-}
-
-fn way(stretch: &Stretch, after: f64) -> f64 {
-    (0.5 * stretch.accel).mul_add(after, stretch.speed) * after
-}
-
 /// When a stretch comes nearest to a place, between `from` and `until` seconds after its begin.
 fn nearest(stretch: &Stretch, to: [f64; 3], from: f64, until: f64) -> Passing {
     let until = until.clamp(from, stretch.duration.max(from));
@@ -89,13 +82,13 @@ fn nearest(stretch: &Stretch, to: [f64; 3], from: f64, until: f64) -> Passing {
     // The way only grows: halving finds the instant to a microsecond.
     while late - early > 1e-6 {
         let middle = f64::midpoint(early, late);
-        if way(stretch, middle) < along {
+        if stretch.way(middle) < along {
             early = middle;
         } else {
             late = middle;
         }
     }
-    let at = place(stretch, late);
+    let at = stretch.place(late);
     let distance = (0..3).map(|axis| (at[axis] - to[axis]).powi(2)).sum::<f64>().sqrt();
     Passing { time: stretch.time + late, distance }
 }

@@ -9,10 +9,37 @@ use tokio_util::sync::CancellationToken;
 use super::command;
 use super::process::Run;
 use super::profile::{Encoder, EncoderArgs, Stream};
-use super::{Fps, PrintWatch, RenderError};
+use super::tools::{Priority, prefix};
+use super::{Fps, PrintWatch, RenderError, Tools};
 
 /// A few frames take well under a second; a driver that hangs takes for ever.
 const TRIAL_TIME: Duration = Duration::from_secs(30);
+
+/// An encoder that works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// ffmpeg's name of it.
+    pub encoder: String,
+    /// Why it is not the one that was wanted.
+    pub warnings: Vec<String>,
+}
+
+/// Encodes a few frames as a film would be, to see whether it can be made.
+///
+/// # Errors
+/// In ffmpeg's words.
+pub async fn try_encoder(encoder: &Encoder, tools: &Tools, cancel: &CancellationToken) -> Result<Trial, String> {
+    let program = tools.find_ffmpeg().map_err(|error| error.to_string())?;
+    let prefix = prefix(Priority::Low);
+    let trials = Trials { program: &program, prefix: &prefix, print_watch: &tools.print_watch, cancel };
+    // What hardware can do depends on the size.
+    let stream = Stream { width: 1280, height: 720, fps: Fps::whole(30) };
+    let mut warnings = Vec::new();
+    let args = trials.choose(encoder, stream, &mut warnings).await.map_err(|error| error.to_string())?;
+    trials.trial(&args, stream).await.map_err(|error| error.to_string())??;
+    let name = args.args.iter().skip_while(|arg| *arg != "-c:v").nth(1);
+    Ok(Trial { encoder: name.cloned().unwrap_or_default(), warnings })
+}
 
 /// What trials need.
 #[derive(Clone, Copy, Debug)]

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,6 +11,9 @@ use std::time::Duration;
 
 use super::process::Run;
 use super::{PrintWatch, RenderError};
+
+/// How long it may take to tell its version.
+const VERSION_TIME: Duration = Duration::from_secs(10);
 
 /// The programs that make films.
 #[derive(Clone, Debug)]
@@ -52,7 +56,26 @@ impl Tools {
     /// # Errors
     /// [`RenderError::FfmpegMissing`].
     pub fn find_ffmpeg(&self) -> Result<PathBuf, RenderError> {
-        look_up(&self.ffmpeg).ok_or_else(|| RenderError::FfmpegMissing { program: self.ffmpeg.clone() })
+        find_program(&self.ffmpeg).ok_or_else(|| RenderError::FfmpegMissing { program: self.ffmpeg.clone() })
+    }
+
+    /// ffmpeg's first words about itself: `ffmpeg version 5.1.6 ...`.
+    ///
+    /// # Errors
+    /// It is not there, or does not start.
+    pub async fn version(&self) -> Result<String, RenderError> {
+        let program = self.find_ffmpeg()?;
+        let failed = |source| RenderError::Start { program: program.clone(), source };
+        let mut command = tokio::process::Command::new(&program);
+        command.arg("-version").stdin(Stdio::null()).kill_on_drop(true);
+        let done = tokio::time::timeout(VERSION_TIME, command.output()).await;
+        let done = done.map_err(|_| failed(io::ErrorKind::TimedOut.into()))?.map_err(failed)?;
+        let said = String::from_utf8_lossy(&done.stdout);
+        let first = said.lines().next().unwrap_or_default();
+        if !done.status.success() || !first.starts_with("ffmpeg") {
+            return Err(failed(io::Error::other("it does not tell its version")));
+        }
+        Ok(first.split(" Copyright").next().unwrap_or(first).to_owned())
     }
 
     /// How to run one of them; it writes nothing.
@@ -74,12 +97,13 @@ impl Tools {
     /// The path of ffprobe, if it is there.
     #[must_use]
     pub fn find_ffprobe(&self) -> Option<PathBuf> {
-        look_up(&self.ffprobe)
+        find_program(&self.ffprobe)
     }
 }
 
-/// As `execvp` does: a path is taken as it is, a bare name is searched for in `PATH`.
-fn look_up(program: &Path) -> Option<PathBuf> {
+/// Where a program is, as `execvp` finds it: a path is taken as it is, a bare name is searched for in `PATH`.
+#[must_use]
+pub fn find_program(program: &Path) -> Option<PathBuf> {
     let is_program =
         |path: &PathBuf| path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0);
     if program.components().count() > 1 {
@@ -121,7 +145,7 @@ pub(super) fn prefix(priority: Priority) -> Vec<OsString> {
 /// Some kernels and containers refuse I/O priorities and the like, small systems have helpers that know fewer options,
 /// and then the helper does not start its program: it is tried first, and left out where it does not work.
 fn helper(name: &str, options: &[&str]) -> Vec<OsString> {
-    let Some(path) = look_up(Path::new(name)) else { return Vec::new() };
+    let Some(path) = find_program(Path::new(name)) else { return Vec::new() };
     let mut trial = Command::new(&path);
     trial.args(options).arg("true").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     if !trial.status().is_ok_and(|status| status.success()) {
@@ -137,12 +161,12 @@ mod tests {
 
     #[test]
     fn programs_are_found_as_a_shell_finds_them() {
-        assert!(look_up(Path::new("sh")).is_some());
-        assert_eq!(look_up(Path::new("/bin/sh")), Some("/bin/sh".into()));
+        assert!(find_program(Path::new("sh")).is_some());
+        assert_eq!(find_program(Path::new("/bin/sh")), Some("/bin/sh".into()));
         let dir = tempfile::tempdir().unwrap();
         let plain = dir.path().join("plain");
         std::fs::write(&plain, "x").unwrap();
-        assert_eq!(look_up(&plain), None, "not executable");
-        assert_eq!(look_up(Path::new("no-such-program-here")), None);
+        assert_eq!(find_program(&plain), None, "not executable");
+        assert_eq!(find_program(Path::new("no-such-program-here")), None);
     }
 }

@@ -48,6 +48,7 @@ pub use error::StoreError;
 pub use id::SessionId;
 pub use import::Import;
 pub use model::{FilmRecord, Frame, FrameMeta, Miss, NewSession, Outcome, Session, SessionSummary};
+pub use owner::is_owned;
 pub use publish::{FRAMES_KEPT, Publisher};
 pub use queue::{Claim, Job, JobId, NewJob, Queue};
 pub use recover::Recovery;

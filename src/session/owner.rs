@@ -26,6 +26,13 @@ impl Owner {
     }
 }
 
+/// Whether a process owns the store in `dir` now. Does not make a store where there is none.
+#[must_use]
+pub fn is_owned(dir: &Path) -> bool {
+    // An owner that comes at this very moment tries again.
+    File::open(dir.join(LOCK)).is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 impl Drop for Owner {
     /// Closing the file is not enough: a program that is just being started by another thread has a copy of it until it
     /// runs, and the lock lives as long as any copy.
@@ -43,10 +50,13 @@ mod tests {
     #[test]
     fn a_copy_of_the_file_in_a_starting_program_does_not_hold_the_lock() {
         let dir = tempfile::tempdir().unwrap();
+        assert!(!is_owned(dir.path()));
         let owner = Owner::take(dir.path()).unwrap();
+        assert!(is_owned(dir.path()));
         let copy = owner.0.try_clone().unwrap();
         assert!(matches!(Owner::take(dir.path()), Err(StoreError::Busy { .. })));
         drop(owner);
+        assert!(!is_owned(dir.path()));
         assert!(Owner::take(dir.path()).is_ok());
         drop(copy);
     }

@@ -63,6 +63,12 @@ impl Store {
         Ok(Self { dir, journal, recovery: Recovery::default(), reserve: 0, _owner: None })
     }
 
+    /// Whether there is a store in `dir`.
+    #[must_use]
+    pub fn exists(dir: &Path) -> bool {
+        dir.join(JOURNAL).is_file()
+    }
+
     /// What [`Store::open`] had to put right.
     #[must_use]
     pub fn recovery(&self) -> Recovery {

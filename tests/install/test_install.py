@@ -1,108 +1,15 @@
-"""What install.sh does to a home, and that --uninstall takes all of it back."""
+"""What install.sh does to a home."""
 
 from __future__ import annotations
 
-import json
 import os
-import pathlib
+import pwd
 import shutil
-import subprocess
-import tempfile
 import unittest
-from typing import Dict, Optional
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+from .home import MOONRAKER, PRINTER, Home, Plugin, write
 
-PRINTER = "[printer]\nkinematics: none\n\n#*# <---------------------- SAVE_CONFIG ---\n#*# x\n"
-MOONRAKER = "[server]\nport: 7125\n"
-
-
-class Home(unittest.TestCase):
-    """A home with Klipper's and Moonraker's folders, and an installer in a folder of its own."""
-
-    def setUp(self) -> None:
-        temp = tempfile.TemporaryDirectory(prefix="moonlapse-install-")
-        self.addCleanup(temp.cleanup)
-        root = pathlib.Path(temp.name).resolve()
-        self.home, self.source = root / "home", root / "source"
-        self.data = self.home / "printer_data"
-        self.moonraker = self.home / "moonraker"
-        self.components = self.moonraker / "moonraker/components"
-        self.macros = self.data / "config/timelapse.cfg"
-        self.unit = self.home / ".config/systemd/user/moonlapse.service"
-
-        write(self.data / "config/moonraker.conf", MOONRAKER)
-        write(self.data / "config/printer.cfg", PRINTER)
-        write(self.data / "moonraker.asvc", "klipper\nmoonraker\n")
-        write(self.components / "__init__.py", "")
-        git = [
-            "git",
-            "-c",
-            "user.name=t",
-            "-c",
-            "user.email=t@localhost",
-            "-C",
-            str(self.moonraker),
-        ]
-        subprocess.run([*git, "init", "-q"], check=True)
-        subprocess.run([*git, "add", "."], check=True)
-        subprocess.run([*git, "commit", "-q", "-m", "x"], check=True)
-
-        self.source.mkdir()
-        shutil.copy(REPOSITORY / "install.sh", self.source)
-        write(self.source / "klipper-macros/timelapse.cfg", "# macros\n")
-        write(self.source / "moonraker-component/timelapse/__init__.py", "")
-        self.binary = root / "built"
-        write(self.binary, "#!/bin/sh\n")
-        self.binary.chmod(0o755)
-
-        # Systemd is not asked: a made-up systemctl stands in for it.
-        write(root / "path/systemctl", '#!/bin/sh\necho "$@" >>"$HOME/../systemctl"\n')
-        (root / "path/systemctl").chmod(0o755)
-        self.environment = {
-            "HOME": str(self.home),
-            "PATH": f"{root / 'path'}:{os.environ['PATH']}",
-            "LC_ALL": "C",
-        }
-
-    def run_it(
-        self, *options: str, answer: Optional[str] = None
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(self.source / "install.sh"), "--service", "user", *options],
-            env=self.environment, input=answer, text=True, capture_output=True, timeout=60,
-        )  # fmt: skip
-
-    def install(self, *options: str) -> str:
-        done = self.run_it("--binary", str(self.binary), "--yes", *options)
-        self.assertEqual(0, done.returncode, done.stderr)
-        return done.stdout
-
-    def uninstall(self) -> str:
-        done = self.run_it("--uninstall", "--yes")
-        self.assertEqual(0, done.returncode, done.stderr)
-        return done.stdout
-
-    def refused(self, *options: str, answer: Optional[str] = None) -> str:
-        done = self.run_it(*options, answer=answer)
-        self.assertNotEqual(0, done.returncode)
-        return done.stderr
-
-    def tree(self) -> Dict[str, str]:
-        """All files and links of the home, with what is in them. Empty folders do not count."""
-        found = {}
-        for folder, folders, files in os.walk(self.home):
-            for name in files + folders:
-                path = pathlib.Path(folder, name)
-                if path.is_symlink():
-                    found[str(path)] = f"-> {os.readlink(path)}"
-                elif path.is_file() and path.name != "index":
-                    found[str(path)] = path.read_text(encoding="utf-8", errors="replace")
-        return found
-
-    def git_status(self) -> str:
-        status = ["git", "-C", str(self.moonraker), "status", "--porcelain"]
-        return subprocess.run(status, check=True, capture_output=True, text=True).stdout
+BEGIN = "# >>> moonlapse"
 
 
 class Install(Home):
@@ -110,32 +17,63 @@ class Install(Home):
 
     def test_the_parts_are_in_their_places(self) -> None:
         self.install()
-        self.assertTrue(os.access(self.home / "moonlapse/bin/moonlapse", os.X_OK))
-        self.assertEqual(self.source / "klipper-macros/timelapse.cfg", self.macros.resolve())
+        self.assertTrue(os.access(self.program / "bin/moonlapse", os.X_OK))
+        self.assertEqual(self.program / "klipper-macros/timelapse.cfg", self.macros.resolve())
         component = self.components / "timelapse"
-        self.assertEqual(self.source / "moonraker-component/timelapse", component.resolve())
+        self.assertEqual(self.program / "moonraker-component/timelapse", component.resolve())
         self.assertIn("moonlapse\n", (self.data / "moonraker.asvc").read_text())
         self.assertEqual("", self.git_status())
 
-    def test_the_unit_runs_the_agent_for_this_printer(self) -> None:
+    def test_what_is_installed_does_not_need_the_checkout(self) -> None:
+        self.install()
+        for path in self.home.rglob("*"):
+            if path.is_symlink():
+                self.assertNotIn(str(self.source), os.readlink(path))
+        self.assertNotIn(str(self.source), self.unit.read_text())
+        # Also not for the way back.
+        shutil.rmtree(self.source)
+        self.source = self.program
+        self.uninstall()
+        self.assertFalse(self.program.exists())
+
+    def test_the_service_runs_the_agent_for_this_printer(self) -> None:
         self.install()
         unit = self.unit.read_text()
         self.assertIn(
-            f'ExecStart="{self.home}/moonlapse/bin/moonlapse" run --data-path "{self.data}"\n', unit
+            f'ExecStart="{self.program}/bin/moonlapse" run --data-path "{self.data}"\n', unit
         )
+        self.assertIn(f"User={pwd.getpwuid(os.getuid()).pw_name}\n", unit)
         self.assertIn("Restart=always", unit)
-        self.assertIn("WantedBy=default.target", unit)
+        self.assertIn("WantedBy=multi-user.target", unit)
         self.assertNotIn("PrivateTmp=", unit)
+        self.assertEqual(
+            ["daemon-reload", "enable --quiet moonlapse", "restart moonlapse"],
+            self.systemctl_calls(),
+        )
 
-    def test_settings_are_left_alone_unless_asked_for(self) -> None:
+    def test_a_service_of_the_user_needs_no_root(self) -> None:
+        before = self.tree()
+        self.install("--service", "user")
+        unit = (self.home / ".config/systemd/user/moonlapse.service").read_text()
+        self.assertNotIn("User=", unit)
+        self.assertIn("WantedBy=default.target", unit)
+        self.assertIn("--user enable --quiet moonlapse", self.systemctl_calls())
+        # The way back knows the kind.
+        done = self.run_it("--uninstall", "--yes", "--service", "none")
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertEqual(before, self.tree())
+
+    def test_without_systemd_it_says_what_to_run(self) -> None:
+        said = self.install("--no-systemd")
+        self.assertIn(f"{self.program}/bin/moonlapse run --data-path {self.data}", said)
+        self.assertEqual([], list(self.units.iterdir()))
+        self.assertEqual([], self.systemctl_calls())
+
+    def test_the_section_and_the_include_are_added(self) -> None:
+        write(self.data / "config/moonraker.conf", MOONRAKER)
         self.install()
-        self.assertEqual(MOONRAKER, (self.data / "config/moonraker.conf").read_text())
-        self.assertEqual(PRINTER, (self.data / "config/printer.cfg").read_text())
-
-    def test_configure_adds_the_section_and_the_include(self) -> None:
-        self.install("--configure")
         moonraker = (self.data / "config/moonraker.conf").read_text()
-        self.assertTrue(moonraker.startswith(MOONRAKER))
+        self.assertTrue(moonraker.startswith(MOONRAKER + BEGIN))
         self.assertIn("\n[timelapse]\n", moonraker)
         # A checkout is no release that could be updated.
         self.assertNotIn("update_manager", moonraker)
@@ -143,41 +81,224 @@ class Install(Home):
         self.assertIn("[include timelapse.cfg]\n", printer)
         self.assertTrue(printer.endswith(PRINTER))
 
-    def test_configure_starts_a_line_of_its_own(self) -> None:
+    def test_settings_are_left_alone_when_asked_to(self) -> None:
+        before = self.tree(self.data / "config")
+        said = self.install("--no-configure")
+        after = self.tree(self.data / "config")
+        after.pop(str(self.macros))
+        self.assertEqual(before, after)
+        self.assertIn("[include timelapse.cfg]", said)
+
+    def test_lines_begin_on_a_line_of_their_own(self) -> None:
         write(self.data / "config/moonraker.conf", MOONRAKER.rstrip())
-        self.install("--configure")
-        moonraker = (self.data / "config/moonraker.conf").read_text()
-        self.assertTrue(moonraker.startswith(MOONRAKER + "# >>> moonlapse"))
-
-    def test_configure_adds_the_updates_of_a_release(self) -> None:
-        info = {"project_name": "films", "project_owner": "somebody", "version": "v1.0.0"}
-        write(self.source / "release_info.json", json.dumps(info))
-        self.install("--configure")
-        moonraker = (self.data / "config/moonraker.conf").read_text()
-        self.assertIn("[update_manager moonlapse]\ntype: zip\n", moonraker)
-        self.assertIn("repo: somebody/films\n", moonraker)
-        self.assertIn(f"path: {self.source}\n", moonraker)
-
-    def test_configure_adds_nothing_that_is_there(self) -> None:
-        write(self.data / "config/moonraker.conf", "[timelapse]\n")
-        write(self.data / "config/printer.cfg", "[include timelapse.cfg]\n")
-        self.install("--configure")
-        self.assertEqual("[timelapse]\n", (self.data / "config/moonraker.conf").read_text())
-        self.assertEqual(
-            "[include timelapse.cfg]\n", (self.data / "config/printer.cfg").read_text()
-        )
-
-    def test_a_second_time_changes_nothing(self) -> None:
-        self.install("--configure")
-        before = self.tree()
-        self.install("--configure")
-        self.assertEqual(before, self.tree())
-
-    def test_a_new_binary_replaces_the_old_one(self) -> None:
         self.install()
+        moonraker = (self.data / "config/moonraker.conf").read_text()
+        self.assertTrue(moonraker.startswith(MOONRAKER + BEGIN))
+
+    def test_nothing_is_added_that_an_included_file_has(self) -> None:
+        config = self.data / "config"
+        write(config / "moonraker.conf", MOONRAKER + "[include parts/*.conf]\n")
+        write(config / "parts/films.conf", "[timelapse]\n")
+        write(config / "printer.cfg", "[include more/macros.cfg]\n" + PRINTER)
+        write(config / "more/macros.cfg", "[include ../timelapse.cfg] # films\n")
+        before = self.tree(config)
+        self.install()
+        after = self.tree(config)
+        after.pop(str(self.macros))
+        self.assertEqual(before, after)
+
+    def test_a_second_time_changes_nothing_and_says_so(self) -> None:
+        self.install()
+        before, calls = self.tree(), self.systemctl_calls()
+        self.assertIn("Nothing to change", self.install())
+        self.assertEqual(before, self.tree())
+        self.assertEqual(calls, self.systemctl_calls())
+
+    def test_a_new_program_replaces_the_old_one_and_is_started(self) -> None:
+        self.install()
+        self.calls.write_text("")
         write(self.binary, "#!/bin/sh\n# new\n")
         self.install()
-        self.assertIn("# new", (self.home / "moonlapse/bin/moonlapse").read_text())
+        self.assertIn("# new", (self.program / "bin/moonlapse").read_text())
+        self.assertIn("restart moonlapse", self.systemctl_calls())
+
+    def test_a_copy_of_each_changed_file_is_kept(self) -> None:
+        self.install()
+        (kept,) = (self.home / ".moonlapse/backup").iterdir()
+        copy = kept / str(self.data / "config/printer.cfg").lstrip("/")
+        self.assertEqual(PRINTER, copy.read_text())
+
+    def test_the_list_of_services_is_moonrakers_when_there_was_none(self) -> None:
+        (self.data / "moonraker.asvc").unlink()
+        self.install()
+        self.assertEqual(
+            "klipper_mcu\nmoonlapse\n", (self.data / "moonraker.asvc").read_text()
+        )
+
+
+class Releases(Home):
+    """From an unpacked release."""
+
+    def test_a_release_is_used_where_it_lies(self) -> None:
+        release = self.as_release()
+        self.install()
+        self.assertIn(f'ExecStart="{release}/bin/moonlapse" run', self.unit.read_text())
+        self.assertTrue(os.access(release / "bin/moonlapse", os.X_OK))
+        moonraker = (self.data / "config/moonraker.conf").read_text()
+        self.assertIn("[update_manager moonlapse]\ntype: zip\nchannel: stable\n", moonraker)
+        self.assertIn("repo: somebody/films\n", moonraker)
+        self.assertIn(f"path: {release}\n", moonraker)
+        self.assertIn("managed_services: moonlapse moonraker\n", moonraker)
+        self.assertIn("Nothing to change", self.install())
+
+    def test_a_release_goes_with_the_rest(self) -> None:
+        before = self.tree()
+        release = self.as_release()
+        self.install()
+        self.uninstall()
+        self.assertEqual(before, self.tree())
+        self.assertFalse(release.exists())
+
+    def test_files_of_others_in_its_folder_stay(self) -> None:
+        release = self.as_release()
+        write(release / "mine.txt", "")
+        self.install()
+        self.assertIn("not ours", self.uninstall())
+        self.assertEqual([release / "mine.txt"], list(release.iterdir()))
+
+    def test_a_release_that_was_unpacked_over_an_older_one_is_started(self) -> None:
+        release = self.as_release()
+        self.install()
+        self.calls.write_text("")
+        write(release / "bin/moonlapse", "#!/bin/sh\n# newer\n", 0o755)
+        self.install()
+        self.assertIn("restart moonlapse", self.systemctl_calls())
+
+    def test_a_release_takes_the_place_of_an_installed_checkout(self) -> None:
+        self.install()
+        release = self.as_release()
+        self.install()
+        self.assertFalse(self.program.exists())
+        component = self.components / "timelapse"
+        self.assertEqual(release / "moonraker-component/timelapse", component.resolve())
+        self.assertIn(f'"{release}/bin/moonlapse"', self.unit.read_text())
+
+    def test_updates_name_the_place_that_they_are_for(self) -> None:
+        release = self.as_release()
+        self.install()
+        elsewhere = self.home / "elsewhere"
+        release.rename(elsewhere)
+        self.source = elsewhere
+        self.install()
+        moonraker = (self.data / "config/moonraker.conf").read_text()
+        self.assertIn(f"path: {elsewhere}\n", moonraker)
+        self.assertNotIn(f"path: {release}\n", moonraker)
+
+    def test_a_release_for_other_machines_is_refused(self) -> None:
+        release = self.as_release()
+        write(release / "bin/moonlapse", "#!/bin/sh\nexit 1\n", 0o755)
+        before = self.tree()
+        self.assertIn("no program for this machine", self.refused("--yes"))
+        self.assertEqual(before, self.tree())
+
+
+class Building(Home):
+    """From sources."""
+
+    def cargo(self, version: str) -> None:
+        """A made-up cargo that builds at once."""
+        script = f"""#!/bin/sh
+[ "$1" = --version ] && echo "cargo {version} (x 2026-01-01)" && exit
+while [ $# -gt 0 ]; do [ "$1" = --target-dir ] && to=$2; shift; done
+mkdir -p "$to/release" && echo '#!/bin/sh' >"$to/release/moonlapse" && chmod +x "$to/release/moonlapse"
+echo built >>{self.root}/builds
+"""
+        write(self.root / "path/cargo", script, 0o755)
+        for name in ("Cargo.toml", "Cargo.lock", "src/main.rs"):
+            write(self.source / name, "")
+
+    def test_it_is_built_once(self) -> None:
+        self.cargo("1.95.0")
+        for words in ("build moonlapse", "Nothing to change"):
+            done = self.run_it("--yes")
+            self.assertEqual(0, done.returncode, done.stderr)
+            self.assertIn(words, done.stdout)
+        self.assertEqual("built\n", (self.root / "builds").read_text())
+        write(self.source / "src/main.rs", "// changed")
+        self.assertEqual(0, self.run_it("--yes").returncode)
+        self.assertEqual("built\nbuilt\n", (self.root / "builds").read_text())
+
+    def test_what_a_build_lacks_is_named(self) -> None:
+        before = self.tree()
+        self.cargo("1.63.0")
+        self.assertIn("needs Rust 1.90", self.refused("--yes"))
+        (self.root / "path/cargo").unlink()
+        self.assertIn("no cargo", self.refused("--yes", PATH=f"{self.root}/path:/usr/bin:/bin"))
+        (self.source / "Cargo.toml").unlink()
+        self.assertIn("neither a release nor a checkout", self.refused("--yes"))
+        self.assertEqual(before, self.tree())
+
+
+class Uninstall(Home):
+    """The way back."""
+
+    def test_the_home_is_as_it_was(self) -> None:
+        before = self.tree()
+        self.install()
+        self.assertNotEqual(before, self.tree())
+        self.uninstall()
+        self.assertEqual(before, self.tree())
+        self.assertEqual("", self.git_status())
+        self.assertEqual([], list(self.units.iterdir()))
+        self.assertIn("disable --quiet --now moonlapse", self.systemctl_calls())
+
+    def test_each_byte_is_as_it_was(self) -> None:
+        write(self.data / "config/moonraker.conf", MOONRAKER.rstrip())
+        write(self.data / "config/printer.cfg", "# ä\r\n[printer]\r\n\n\n", 0o600)
+        write(self.data / "moonraker.asvc", "klipper")
+        write(self.moonraker / ".git/info/exclude", "*.x")
+        before = self.tree()
+        self.install()
+        self.uninstall()
+        self.assertEqual(before, self.tree())
+
+    def test_changes_of_others_meanwhile_stay(self) -> None:
+        self.install()
+        for name in ("moonraker.conf", "printer.cfg"):
+            file = self.data / "config" / name
+            write(file, "# before\n" + file.read_text() + "# behind\n")
+        self.uninstall()
+        printer = (self.data / "config/printer.cfg").read_text()
+        self.assertEqual("# before\n" + PRINTER + "# behind\n", printer)
+
+    def test_a_second_time_there_is_nothing_to_remove(self) -> None:
+        self.install()
+        self.uninstall()
+        before = self.tree()
+        self.assertIn("Nothing to remove", self.uninstall())
+        self.assertEqual(before, self.tree())
+
+    def test_frames_stay_unless_purged_and_films_stay_always(self) -> None:
+        self.install()
+        store = self.data / "moonlapse/2026/frames/a.jpg"
+        write(store, "")
+        write(self.data / "films/a.mp4", "")
+        write(self.data / "frames/.moonlapse-frames", "")
+        (self.data / "frames/frame000001.jpg").symlink_to(store)
+        self.assertIn("stay", self.uninstall())
+        self.assertTrue(store.exists())
+        self.assertFalse((self.data / "frames").exists())
+        self.install()
+        self.uninstall("--purge")
+        self.assertFalse((self.data / "moonlapse").exists())
+        self.assertTrue((self.data / "films/a.mp4").exists())
+
+    def test_frames_of_others_stay(self) -> None:
+        write(self.data / "frames/frame000001.jpg", "moonraker-timelapse's")
+        before = self.tree()
+        self.install()
+        self.uninstall("--purge")
+        self.assertEqual(before, self.tree())
 
     def test_a_moonraker_of_pip_is_found(self) -> None:
         shutil.rmtree(self.moonraker)
@@ -189,41 +310,109 @@ class Install(Home):
         self.uninstall()
         self.assertEqual(before, self.tree())
 
-    def test_without_systemd_it_says_what_to_run(self) -> None:
-        said = self.install("--service", "none")
-        self.assertIn(f"moonlapse/bin/moonlapse run --data-path {self.data}", said)
-        self.assertFalse(self.unit.exists())
 
+class TakeOver(Plugin):
+    """In the place of moonraker-timelapse."""
 
-class Uninstall(Home):
-    """The way back."""
-
-    def test_the_home_is_as_it_was(self) -> None:
-        before = self.tree()
-        self.install("--configure")
-        self.assertNotEqual(before, self.tree())
-        self.uninstall()
-        self.assertEqual(before, self.tree())
-        self.assertEqual("", self.git_status())
-
-    def test_moonraker_timelapse_comes_back(self) -> None:
-        plugin = self.home / "moonraker-timelapse"
-        write(plugin / "component/timelapse.py", "# old\n")
-        write(plugin / "klipper_macro/timelapse.cfg", "# old\n")
-        (self.components / "timelapse.py").symlink_to(plugin / "component/timelapse.py")
-        self.macros.symlink_to(plugin / "klipper_macro/timelapse.cfg")
-        before = self.tree()
+    def test_its_links_and_its_updates_are_replaced(self) -> None:
         self.install()
         self.assertFalse((self.components / "timelapse.py").is_symlink())
-        self.assertEqual(self.source / "klipper-macros/timelapse.cfg", self.macros.resolve())
+        self.assertEqual(self.program / "klipper-macros/timelapse.cfg", self.macros.resolve())
+        conf = self.conf.read_text()
+        self.assertNotIn("\n[update_manager timelapse]", conf)
+        self.assertIn("\n[announcements]\n", conf)
+        self.assertEqual(1, conf.count("\n[timelapse]\n"))
+        self.assertEqual(
+            1, (self.data / "config/printer.cfg").read_text().count("[include timelapse.cfg]")
+        )
+        self.assertIn("Nothing to change", self.install())
+
+    def test_it_comes_back(self) -> None:
+        before = self.tree()
         self.install()
         self.uninstall()
         self.assertEqual(before, self.tree())
 
-    def test_what_is_not_ours_stays(self) -> None:
-        self.macros.symlink_to("/dev/null")
+    def test_copies_of_its_files_come_back_too(self) -> None:
+        for path in (self.components / "timelapse.py", self.macros):
+            text = path.read_text()
+            path.unlink()
+            write(path, text + "# changed by hand", 0o640)
         before = self.tree()
+        self.install()
+        self.assertFalse((self.components / "timelapse.py").exists())
         self.uninstall()
+        self.assertEqual(before, self.tree())
+
+    def test_its_updates_are_found_in_an_included_file(self) -> None:
+        write(self.conf, MOONRAKER + "[include updates.conf]\n")
+        updates = self.data / "config/updates.conf"
+        write(updates, self.updates)
+        before = self.tree()
+        self.install()
+        self.assertNotIn("\n[update", "\n" + updates.read_text())
+        self.uninstall()
+        self.assertEqual(before, self.tree())
+
+
+class Several(Home):
+    """Several printers on one host, as KIAUH makes them."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.first = self.add_printer("printer_1_data")
+        self.second = self.add_printer("printer_voron_data")
+        shutil.rmtree(self.data)
+        for data in (self.first, self.second):
+            write(data / "config/moonraker.conf", MOONRAKER)
+
+    def test_each_printer_has_its_own(self) -> None:
+        self.install()
+        for data, name in ((self.first, "moonlapse-1"), (self.second, "moonlapse-voron")):
+            with self.subTest(name):
+                unit = (self.units / f"{name}.service").read_text()
+                self.assertIn(f'run --data-path "{data}"\n', unit)
+                self.assertIn(f"{name}\n", (data / "moonraker.asvc").read_text())
+                conf = (data / "config/moonraker.conf").read_text()
+                self.assertIn(f"output_path: {data}/timelapse/\n", conf)
+                self.assertIn(f"frame_path: {data}/timelapse_frames/\n", conf)
+                self.assertTrue((data / "config/timelapse.cfg").is_symlink())
+        self.assertEqual("", self.git_status())
+
+    def test_updates_restart_the_service_of_their_own_printer(self) -> None:
+        self.as_release()
+        self.install()
+        conf = (self.second / "config/moonraker.conf").read_text()
+        self.assertIn("[update_manager moonlapse-voron]\n", conf)
+        self.assertIn("managed_services: moonlapse-voron moonraker\n", conf)
+
+    def test_a_section_that_shares_the_frames_gets_its_own_folder(self) -> None:
+        write(self.first / "config/moonraker.conf", MOONRAKER + "[timelapse]\nmode: layermacro\n")
+        before = self.tree()
+        self.install()
+        conf = (self.first / "config/moonraker.conf").read_text()
+        self.assertIn(f"[timelapse]\nframe_path: {self.first}/timelapse_frames/ # moonlapse\n", conf)
+        # The films that are there stay on its page.
+        self.assertNotIn("output_path", conf)
+        self.assertIn("Nothing to change", self.install())
+        self.uninstall()
+        self.assertEqual(before, self.tree())
+
+    def test_one_can_be_chosen(self) -> None:
+        before = self.tree(self.second)
+        self.install("--data", str(self.first))
+        self.assertEqual(before, self.tree(self.second))
+        self.assertEqual(["moonlapse-1.service"], [unit.name for unit in self.units.iterdir()])
+
+    def test_what_they_share_goes_with_the_last(self) -> None:
+        before = self.tree()
+        self.install()
+        said = self.uninstall("--data", str(self.first))
+        self.assertIn(f"stays for {self.second}", said)
+        self.assertTrue((self.components / "timelapse").is_symlink())
+        self.assertTrue((self.program / "bin/moonlapse").exists())
+        self.assertEqual(["moonlapse-voron.service"], [unit.name for unit in self.units.iterdir()])
+        self.uninstall("--data", str(self.second))
         self.assertEqual(before, self.tree())
 
 
@@ -232,10 +421,11 @@ class Care(Home):
 
     def test_a_dry_run_shows_the_changes_and_makes_none(self) -> None:
         before = self.tree()
-        said = self.install("--configure", "--dry-run")
-        self.assertIn(f"link {self.macros}", said)
-        self.assertIn("[timelapse]", said)
+        said = self.install("--dry-run")
+        for words in (f"link {self.macros}", "[include timelapse.cfg]", "moonlapse.service"):
+            self.assertIn(words, said)
         self.assertEqual(before, self.tree())
+        self.assertEqual([], self.systemctl_calls())
 
     def test_without_a_yes_nothing_is_changed(self) -> None:
         before = self.tree()
@@ -244,11 +434,30 @@ class Care(Home):
             self.assertIn("nothing was changed", error)
         self.assertEqual(before, self.tree())
 
+    def test_a_yes_is_asked_for_once(self) -> None:
+        done = self.run_it("--binary", str(self.binary), answer="y\n")
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertTrue(self.macros.is_symlink())
+        self.assertEqual(1, done.stdout.count(f"link {self.macros}"))
+
     def test_a_file_of_the_user_is_not_replaced(self) -> None:
         write(self.macros, "# my own\n")
         before = self.tree()
         error = self.refused("--binary", str(self.binary), "--yes")
         self.assertIn("in the way", error)
+        self.assertEqual(before, self.tree())
+
+    def test_a_settings_file_that_is_a_link_stays_one(self) -> None:
+        real = self.home / "klipper-settings/printer.cfg"
+        write(real, PRINTER)
+        link = self.data / "config/printer.cfg"
+        link.unlink()
+        link.symlink_to(real)
+        before = self.tree()
+        self.install()
+        self.assertTrue(link.is_symlink())
+        self.assertIn("[include timelapse.cfg]", real.read_text())
+        self.uninstall()
         self.assertEqual(before, self.tree())
 
     def test_mistakes_are_named(self) -> None:
@@ -257,14 +466,55 @@ class Care(Home):
             (("--moonraker", "/nowhere"), "no Moonraker in /nowhere"),
             (("--binary", "/nowhere", "--yes"), "/nowhere is no program"),
             (("--service", "other"), "--service is system, user or none"),
+            (("--purge",), "--purge goes with --uninstall"),
             (("--data",), "--data needs a value"),
             (("--wrong",), "unknown option '--wrong'"),
         ):
             with self.subTest(options):
                 self.assertIn(words, self.refused(*options))
 
+    def test_a_home_without_a_printer_is_told(self) -> None:
+        shutil.rmtree(self.data)
+        error = self.refused("--binary", str(self.binary), HOME=str(self.home))
+        self.assertIn("no folder printer_data", error)
 
-def write(path: pathlib.Path, text: str) -> None:
-    """Writes a file and makes its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    def test_ffmpeg_is_installed_only_where_it_is_missing(self) -> None:
+        self.assertNotIn("apt-get", self.install("--dry-run"))
+        # A PATH with all but ffmpeg, and a made-up apt-get that a plan does not run.
+        tools = self.root / "tools"
+        tools.mkdir()
+        for folder in ("/bin", "/usr/bin", "/usr/local/bin"):
+            for tool in os.scandir(folder):
+                if tool.name != "ffmpeg" and not (tools / tool.name).exists():
+                    (tools / tool.name).symlink_to(tool.path)
+        if not (tools / "apt-get").exists():
+            write(tools / "apt-get", "#!/bin/sh\nexit 1\n", 0o755)
+        for options, words in (((), "install ffmpeg"), (("--no-apt",), "There is no ffmpeg")):
+            done = self.run_it(
+                "--binary", str(self.binary), "--dry-run", *options, PATH=f"{self.root}/path:{tools}"
+            )
+            self.assertIn(words, done.stdout, done.stderr)
+
+
+@unittest.skipUnless(os.getuid() == 0, "needs root")
+class AsRoot(Home):
+    """Root installs for the owner of the printer's data."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.owner = pwd.getpwnam("nobody")
+        for path in (self.home, *self.home.rglob("*")):
+            os.chown(path, self.owner.pw_uid, self.owner.pw_gid, follow_symlinks=False)
+
+    def test_what_is_made_is_the_owners(self) -> None:
+        write(self.binary, "#!/bin/sh\n", 0o755)
+        options = ("--data", str(self.data), "--moonraker", str(self.moonraker))
+        program = ("--prefix", str(self.home / "films"))
+        before = self.tree()
+        self.install(*options, *program)
+        for path in self.home.rglob("*"):
+            self.assertEqual(self.owner.pw_uid, path.lstat().st_uid, path)
+        self.assertIn("User=nobody\n", self.unit.read_text())
+        self.assertIn("Nothing to change", self.install(*options, *program))
+        self.uninstall(*options)
+        self.assertEqual(before, self.tree())

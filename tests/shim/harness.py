@@ -14,7 +14,7 @@ import tempfile
 import threading
 import unittest
 from types import TracebackType
-from typing import Any, Awaitable, Callable, Dict, List, Optional, Type
+from typing import Any, Awaitable, Callable, Dict, List, Optional, Self, Type
 
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
@@ -175,7 +175,7 @@ class Client:
         self.notifications: List[Dict[str, Any]] = []
         self.methods: Dict[str, Callable[[Any], Any]] = {}
 
-    async def __aenter__(self) -> Client:
+    async def __aenter__(self) -> Self:
         await self._open()
         self._reader = asyncio.create_task(self._read())
         await self.call(
@@ -197,10 +197,7 @@ class Client:
 
     async def call(self, method: str, **params: Any) -> Any:
         """Calls a method and returns its result. Raises ``RpcError``."""
-        self._ids += 1
-        answer = self._answers[self._ids] = asyncio.get_running_loop().create_future()
-        await self._send({"jsonrpc": "2.0", "method": method, "params": params, "id": self._ids})
-        return await asyncio.wait_for(answer, TIMEOUT)
+        return await self._send_and_wait({"method": method, "params": params})
 
     async def next(self, method: str) -> Any:
         """Waits for the next notification of this name and returns its params."""
@@ -215,10 +212,31 @@ class Client:
         self.notifications.remove(notification)
         return notification.get("params")
 
+    async def call_without_params(self, method: str) -> Any:
+        """Calls a method with no ``params`` in the message."""
+        return await self._send_and_wait({"method": method})
+
+    async def until(self, holds: Callable[[], bool], what: str) -> None:
+        """Waits for notifications until something holds."""
+        async with self._notified:
+            try:
+                await asyncio.wait_for(self._notified.wait_for(holds), TIMEOUT)
+            except asyncio.TimeoutError:
+                raise AssertionError(f"{self._name} waited in vain for {what}") from None
+
+    def notified(self, message: Dict[str, Any]) -> None:
+        """Sees each notification as it comes."""
+
     async def next_event(self) -> Dict[str, Any]:
         """Waits for the next timelapse event."""
         (event,) = await self.next("notify_timelapse_event")
         return event
+
+    async def _send_and_wait(self, request: Dict[str, Any]) -> Any:
+        self._ids += 1
+        answer = self._answers[self._ids] = asyncio.get_running_loop().create_future()
+        await self._send({"jsonrpc": "2.0", **request, "id": self._ids})
+        return await asyncio.wait_for(answer, TIMEOUT)
 
     async def _read(self) -> None:
         while True:
@@ -233,6 +251,7 @@ class Client:
                 await self._serve(message)
             else:
                 async with self._notified:
+                    self.notified(message)
                     self.notifications.append(message)
                     self._notified.notify_all()
 

@@ -121,7 +121,7 @@ no_such_option: 1
         self.assertEqual(7, len(info["warnings"]))
 
     async def test_the_default_stands_in_for_a_wrong_value(self) -> None:
-        async with self.browser() as browser:
+        async with self.browser("another") as browser:
             settings = await browser.call("machine.timelapse.get_settings")
         self.assertEqual("auto", settings["mode"])
         self.assertEqual(30, settings["output_framerate"])
@@ -173,7 +173,7 @@ class Example(MoonrakerTest):
     async def test_it_shows_the_defaults(self) -> None:
         path = REPOSITORY / "moonraker-component/timelapse/settings.schema.json"
         options = json.loads(path.read_text(encoding="utf-8"))["properties"]
-        async with self.browser() as browser:
+        async with self.browser("another") as browser:
             settings = await browser.call("machine.timelapse.get_settings")
         for name, value in settings.items():
             if name in options:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from typing import Any, Dict
 
-from .harness import Browser, MoonrakerTest
+from .harness import REPOSITORY, Browser, MoonrakerTest, RpcError
 
 GET = "machine.timelapse.get_settings"
 POST = "machine.timelapse.post_settings"
@@ -64,7 +66,7 @@ class FreshSettings(MoonrakerTest):
     """Before anybody has set anything."""
 
     async def test_every_key_of_the_user_interfaces_is_there_with_its_default(self) -> None:
-        async with self.browser() as browser:
+        async with self.browser("another") as browser:
             settings = await browser.call(GET)
         for name, default in KNOWN.items():
             with self.subTest(name):
@@ -102,10 +104,9 @@ class ChangedSettings(MoonrakerTest):
         self.assertEqual(0.25, settings["park_time"])
         self.assertEqual(12, settings["targetlength"])
 
-    async def test_an_emptied_field_is_zero(self) -> None:
-        settings = await self.post(park_retract_distance="", extraoutputparams="")
-        self.assertEqual(0.0, settings["park_retract_distance"])
-        self.assertEqual("", settings["extraoutputparams"])
+    async def test_an_emptied_text_is_empty(self) -> None:
+        await self.post(extraoutputparams="-an")
+        self.assertEqual("", (await self.post(extraoutputparams=""))["extraoutputparams"])
 
     async def test_a_number_can_be_typed_key_by_key(self) -> None:
         async with self.browser() as browser:
@@ -120,13 +121,6 @@ class ChangedSettings(MoonrakerTest):
     async def test_switches_arrive_as_booleans_or_text(self) -> None:
         self.assertIs(True, (await self.post(saveframes=True))["saveframes"])
         self.assertIs(False, (await self.post(saveframes="False"))["saveframes"])
-
-    async def test_fluidd_resets_all_settings_with_one_call(self) -> None:
-        await self.post(parkpos="center", enabled=False, variable_fps="true")
-        readonly = ("rotation", "flip_x", "flip_y", "snapshoturl")
-        defaults = {name: value for name, value in KNOWN.items() if name not in readonly}
-        settings = await self.post(**defaults)
-        self.assertEqual(KNOWN, {name: settings[name] for name in KNOWN})
 
     async def test_unknown_and_readonly_keys_are_ignored(self) -> None:
         settings = await self.post(
@@ -216,7 +210,8 @@ snapshoturl: http://127.0.0.1:9/snapshot
             blocked = (await browser.call(GET))["blockedsettings"]
         self.assertCountEqual(
             ["mode", "hyperlapse_cycle", "parkpos", "output_framerate", "snapshoturl"]
-            + ["modeOptions", "hyperlapseCycle", "parkposOptions"],
+            # Where the pictures come from `snapshoturl`, no choice of a camera counts.
+            + ["modeOptions", "hyperlapseCycle", "parkposOptions", "camera"],
             blocked,
         )
 
@@ -252,12 +247,75 @@ snapshoturl: http://127.0.0.1:9/snapshot
             await restore(browser, {"targetlength": 20, "moonlapse": 1})
             self.assertIs(True, (await browser.call(GET))["parkhead"])
 
+    async def test_the_installer_puts_the_record_of_moonraker_timelapse_back(self) -> None:
+        old = {"targetlength": 20, "camera": "front", "unknown": [1]}
+        async with self.browser() as browser:
+            await restore(browser, old)
+            await browser.call(GET)
+            await browser.call(POST, targetlength=23)
+            await browser.call(POST, targetlength=24)
+            self.ask("restore-settings")
+            namespace = await browser.call("server.database.get_item", namespace="timelapse")
+            self.assertEqual({"config": old}, namespace["value"])
+
+    async def test_the_installer_leaves_no_record_where_there_was_none(self) -> None:
+        async with self.browser() as browser:
+            await restore(browser, {})
+            await forget_before(browser)
+            await browser.call(GET)
+            await browser.call(POST, targetlength=25)
+            self.ask("restore-settings")
+            # Moonraker drops a namespace with its last key.
+            with self.assertRaisesRegex(RpcError, "timelapse not found"):
+                await browser.call("server.database.get_item", namespace="timelapse")
+            self.ask("restore-settings")
+
+    async def test_the_installer_sees_the_component(self) -> None:
+        self.ask("loaded")
+        self.assertEqual("none\n", self.ask("print-state"))
+
+    def ask(self, question: str) -> str:
+        """Asks Moonraker as install.sh does."""
+        program = REPOSITORY / "installer/moonraker.py"
+        path = self.moonraker.folder / "comms/moonraker.sock"
+        done = subprocess.run(
+            [sys.executable, str(program), str(path), question],
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        self.assertEqual(0, done.returncode, done.stderr)
+        return done.stdout
+
     async def test_the_database_cannot_change_them(self) -> None:
         async with self.browser() as browser:
             await restore(browser, {"output_framerate": 60, "targetlength": 20})
             settings = await browser.call(GET)
         self.assertEqual(25, settings["output_framerate"])
         self.assertEqual(20, settings["targetlength"])
+
+
+class InheritedSettings(MoonrakerTest):
+    """A record that moonraker-timelapse has left in the database."""
+
+    async def test_its_mode_by_layer_is_ours(self) -> None:
+        async with self.browser("another") as browser:
+            for record, mode in (
+                ({"mode": "layermacro"}, "auto"),
+                ({"mode": "hyperlapse"}, "hyperlapse"),
+                ({"mode": ["no", "mode"]}, "auto"),
+                ({"mode": "layermacro", "moonlapse": 1}, "layermacro"),
+            ):
+                await restore(browser, record)
+                self.assertEqual(mode, (await browser.call(GET))["mode"])
+
+
+async def forget_before(browser: Browser) -> None:
+    """Drops what an earlier test left."""
+    try:
+        await browser.call(
+            "server.database.delete_item", namespace="timelapse", key="before_moonlapse"
+        )
+    except RpcError:
+        pass
 
 
 async def restore(browser: Browser, record: Any) -> None:

@@ -6,14 +6,8 @@ use serde_json::{Value, json};
 
 use crate::house::{House, KEY, TOKEN};
 
-const CALLS: [&str; 6] = [
-    "/api/state",
-    "/api/events",
-    "/api/settings",
-    "/api/sessions",
-    "/api/cameras/0/latest.jpg",
-    "/api/log",
-];
+const CALLS: [&str; 6] =
+    ["/api/state", "/api/events", "/api/settings", "/api/sessions", "/api/cameras/0/latest.jpg", "/api/log"];
 
 async fn status(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
     let answer = request.send().await.unwrap();

@@ -45,12 +45,8 @@ impl Viewer {
 
 fn show(house: &House, frames: u32) {
     let view = View { frames, ..View::default() };
-    let shot = |number| ShotView {
-        number,
-        layer: number,
-        state: if number <= frames { 'c' } else { 'p' },
-        reason: None,
-    };
+    let shot =
+        |number| ShotView { number, layer: number, state: if number <= frames { 'c' } else { 'p' }, reason: None };
     let shots = Shots { print: 1, shots: Arc::new((1..=20).map(shot).collect()) };
     let live = Live::of(&Sources {
         moonraker: true,

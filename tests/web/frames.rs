@@ -29,7 +29,11 @@ async fn a_frame_is_sent_as_it_was_stored() {
 async fn sessions_are_listed_a_page_at_a_time() {
     let house = House::open().await;
     for number in 0..3 {
-        with_print(&mut house.store.lock().unwrap(), &format!("{number}.gcode"), moonlapse::session::Outcome::Cancelled);
+        with_print(
+            &mut house.store.lock().unwrap(),
+            &format!("{number}.gcode"),
+            moonlapse::session::Outcome::Cancelled,
+        );
     }
     let page = house.json("/api/sessions?limit=2").await;
     let names = |page: &serde_json::Value| {

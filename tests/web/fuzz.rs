@@ -66,7 +66,8 @@ fn piece() -> impl Strategy<Value = String> {
 fn nothing_that_is_asked_breaks_the_page() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let house = runtime.block_on(House::open());
-    let case = (prop::sample::select(PATHS), prop::collection::vec(piece(), 3), any_json(), any::<bool>(), any::<bool>());
+    let case =
+        (prop::sample::select(PATHS), prop::collection::vec(piece(), 3), any_json(), any::<bool>(), any::<bool>());
     let mut runner = TestRunner::new(ProptestConfig { cases: 600, ..ProptestConfig::default() });
     let outcome = runner.run(&case, |((method, path), pieces, body, with_type, as_text)| {
         let mut path = path.to_owned();

@@ -77,8 +77,15 @@ impl House {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         let log = Log::default();
-        let sight =
-            Sight { board: board.clone(), store: dir, films, downloads: Downloads::default(), newest, log: log.clone(), clock: Clock::real() };
+        let sight = Sight {
+            board: board.clone(),
+            store: dir,
+            films,
+            downloads: Downloads::default(),
+            newest,
+            log: log.clone(),
+            clock: Clock::real(),
+        };
         let page = tokio::spawn(async move { serve(sight, listener).await.unwrap() });
         let client = reqwest::Client::new();
         let _tasks = [moonraker_task, AbortOnDropHandle::new(page)];
@@ -142,7 +149,9 @@ async fn moonraker() -> (SocketAddr, AbortOnDropHandle<()>) {
             () if is("x-api-key", KEY) => "_API_KEY_USER_",
             () if headers.contains_key("x-api-key") => return Err(StatusCode::UNAUTHORIZED),
             () if is("authorization", "Bearer jwt") => "anna",
-            () if query.get("token").is_some_and(|token| token == TOKEN) && !std::mem::replace(&mut *spent.lock().unwrap(), true) => {
+            () if query.get("token").is_some_and(|token| token == TOKEN)
+                && !std::mem::replace(&mut *spent.lock().unwrap(), true) =>
+            {
                 "anna"
             }
             () => "_TRUSTED_USER_",

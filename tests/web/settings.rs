@@ -66,5 +66,8 @@ async fn bodies_are_bounded_and_must_be_json() {
     assert_eq!(status(b"{\"values\": ".to_vec()).await, StatusCode::BAD_REQUEST);
     assert_eq!(status(b"[]".to_vec()).await, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(status(b"\xff\xfe".to_vec()).await, StatusCode::BAD_REQUEST);
-    assert_eq!(status([b"{\"values\": {\"a\": ".to_vec(), b"[".repeat(100_000)].concat()).await, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        status([b"{\"values\": {\"a\": ".to_vec(), b"[".repeat(100_000)].concat()).await,
+        StatusCode::BAD_REQUEST
+    );
 }

@@ -18,7 +18,15 @@ pub(super) fn plan(kept: &Kept, printer_known: bool, took_ms: u64) -> Value {
         let travel = shot.windows.first().or(shot.fallback.as_ref()).map_or(0.0, |window| window.travel_mm);
         let index = shot.layer.saturating_sub(1);
         let [cost, travel] = [shot.cost_s, travel].map(hundredth);
-        json!([shot.layer, index, cost, travel, shot.windows.len(), shot.park.x.map(hundredth), shot.park.y.map(hundredth)])
+        json!([
+            shot.layer,
+            index,
+            cost,
+            travel,
+            shot.windows.len(),
+            shot.park.x.map(hundredth),
+            shot.park.y.map(hundredth)
+        ])
     };
     json!({
         "plan": format!("p{id}"), "drawing": format!("d{}", drawing.id), "file": file.name, "bytes": file.bytes,

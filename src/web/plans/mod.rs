@@ -94,7 +94,8 @@ async fn plan(app: &App, question: Question) -> Answer<Value> {
     if let Some(known) = app.plans.cache.find(&file, &key) {
         return Ok(answer::plan(&known, printer_known, 0));
     }
-    let _waits = app.plans.waiting.try_acquire().map_err(|_| Problem::busy("Other plans are being made: wait a moment"))?;
+    let _waits =
+        app.plans.waiting.try_acquire().map_err(|_| Problem::busy("Other plans are being made: wait a moment"))?;
     let turn = within(PATIENCE, "The plan before this one", Arc::clone(&app.plans.turn).acquire_owned()).await?;
     let turn = turn.map_err(Problem::failed)?;
     let plans = Arc::clone(&app.plans);

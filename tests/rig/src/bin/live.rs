@@ -64,9 +64,9 @@ async fn print(args: &Args, file: &PathBuf, timelapse: &str) -> anyhow::Result<O
     Ok(Outcome { studio, took, klippy, end })
 }
 
-/// A number that the agent's report gives.
-fn reported(log: &str, field: &str) -> String {
-    let line = log.lines().rev().find(|line| line.contains("planned frames planned=")).unwrap_or_default();
+/// A number that a line of the agent's report gives.
+fn reported(log: &str, line: &str, field: &str) -> String {
+    let line = log.lines().rev().find(|told| told.contains(line)).unwrap_or_default();
     let value = line.split_whitespace().find_map(|word| word.strip_prefix(field)?.strip_prefix('='));
     value.unwrap_or("-").to_owned()
 }
@@ -77,10 +77,12 @@ async fn film(args: &Args, file: &PathBuf) -> anyhow::Result<String> {
     let frames = filmed.studio.frames()?;
     let worst = frames.iter().map(|frame| frame.distance_from_park()).fold(0.0, f64::max);
     let log = filmed.studio.agent_log();
-    let [planned, captured, window, fallback] =
-        ["planned", "captured", "by_window", "by_fallback"].map(|field| reported(&log, field));
+    let [planned, captured, window, fallback] = ["planned", "captured", "by_window", "by_fallback"]
+        .map(|field| reported(&log, "planned frames planned=", field));
+    let [checked, off, added] =
+        ["checked", "worst_off_mm", "added_s"].map(|field| reported(&log, "the head's way checked=", field));
     let mut row = format!(
-        "{:<32} {planned:>7} {captured:>8} {window:>7} {fallback:>8} {worst:>9.4} {:>6} {:>7.1} {:>7.1} %",
+        "{:<32} {planned:>7} {captured:>8} {window:>7} {fallback:>8} {worst:>9.4} {:>6} {:>7.1} {:>7.1} % {checked:>7} {off:>8} {added:>7}",
         file.file_name().unwrap_or_default().to_string_lossy(),
         film_facts(&film)?.frames,
         filmed.took,
@@ -109,9 +111,10 @@ async fn film(args: &Args, file: &PathBuf) -> anyhow::Result<String> {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let compared = if args.compare { "   without    load   added  off at the end: x y z e" } else { "" };
+    let compared = if args.compare { " without    load  a frame  off at the end: x y z e" } else { "" };
+    // The last three before the comparison are the agent's own findings.
     println!(
-        "file                             planned captured windows fallback  off by mm  film  took s    load{compared}"
+        "file                             planned captured windows fallback  off by mm  film  took s    load checked   off mm added s{compared}"
     );
     let rows = futures_util::future::join_all(args.files.iter().map(|file| film(&args, file))).await;
     for row in rows {

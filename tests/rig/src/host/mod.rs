@@ -124,7 +124,7 @@ impl Rig {
                 let [config, log, socket, tty] =
                     ["config/printer.cfg", "logs/klippy.log", "comms/klippy.sock", "comms/klippy.serial"]
                         .map(|file| format!("{data}/{file}"));
-                let program = self.venv.join("bin/kalico").display().to_string();
+                let program = venv::klipper(&self.venv).display().to_string();
                 // Without -I all of them make one link in /tmp, and two that start at once fail over it.
                 let args = [&program, &config, "-l", &log, "-a", &socket, "-I", &tty].map(str::to_owned);
                 Process::spawn(&python, args, env, self.root.path(), &self.layout.log("klippy.out"))?

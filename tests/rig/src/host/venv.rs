@@ -30,6 +30,11 @@ pub(super) fn locate() -> anyhow::Result<PathBuf> {
     Ok(venv)
 }
 
+/// The Klipper host: `$MOONLAPSE_RIG_KLIPPY` (the `klippy.py` of any checkout), else the environment's own.
+pub(super) fn klipper(venv: &Path) -> PathBuf {
+    std::env::var_os("MOONLAPSE_RIG_KLIPPY").map_or_else(|| venv.join("bin/kalico"), PathBuf::from)
+}
+
 /// Makes `into/moonraker`, a copy of the installed package by symbolic links, with `components` added to it: a rig
 /// gets a component of ours without a trace in the environment that all rigs share.
 pub(super) fn overlay_moonraker(venv: &Path, into: &Path, components: &[(String, PathBuf)]) -> anyhow::Result<()> {

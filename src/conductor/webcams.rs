@@ -3,30 +3,39 @@
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use tracing::warn;
 use url::Url;
 
 use super::camera_options::{self, CameraOptions};
+use super::filming::Viewpoint;
 use crate::camera::{CameraSpec, Script, Source, mjpeg_beside, resolve};
-use crate::conductor::filming::Viewpoint;
 use crate::config::Settings;
 use crate::session::View;
 
 /// `cameras` with this word takes every enabled webcam.
 const ALL: &str = "all";
 
-/// The cameras to film with, the main one first: the webcam that `settings.camera` names (by name or uid), else the first
+/// The cameras of a printer.
+#[derive(Clone, Debug, Default)]
+pub struct Chosen {
+    /// To film with, the main one first.
+    pub cameras: Vec<Viewpoint>,
+    /// What of the settings could not be followed, in sentences.
+    pub faults: Vec<String>,
+}
+
+/// Chooses the cameras to film with: the webcam that `settings.camera` names (by name or uid), else the first
 /// enabled one, else the address in `snapshoturl`; then those of `settings.cameras`. `snapshot_fixed`: `snapshoturl`
 /// stands in moonraker.conf and is the main one.
-pub(super) fn choose(webcams: &[Json], settings: &Settings, snapshot_fixed: bool, host: &Url) -> Vec<Viewpoint> {
-    let chooser = Chooser::new(webcams, settings, host);
-    let mut chosen: Vec<Viewpoint> = chooser.main(snapshot_fixed).into_iter().collect();
+#[must_use]
+pub fn choose(webcams: &[Json], settings: &Settings, snapshot_fixed: bool, host: &Url) -> Chosen {
+    let mut chooser = Chooser::new(webcams, settings, host);
+    let mut cameras: Vec<Viewpoint> = chooser.main(snapshot_fixed).into_iter().collect();
     for more in chooser.more() {
-        if !chosen.iter().any(|taken| (&taken.uid, &taken.spec.name) == (&more.uid, &more.spec.name)) {
-            chosen.push(more);
+        if !cameras.iter().any(|taken| (&taken.uid, &taken.spec.name) == (&more.uid, &more.spec.name)) {
+            cameras.push(more);
         }
     }
-    chosen
+    Chosen { cameras, faults: chooser.faults }
 }
 
 struct Chooser<'a> {
@@ -35,39 +44,38 @@ struct Chooser<'a> {
     host: &'a Url,
     latency: Duration,
     options: Vec<(String, CameraOptions)>,
+    faults: Vec<String>,
 }
 
 impl<'a> Chooser<'a> {
     fn new(webcams: &'a [Json], settings: &'a Settings, host: &'a Url) -> Self {
         let enabled = |webcam: &&Json| webcam.get("enabled").and_then(Json::as_bool).unwrap_or(true);
         let (options, faults) = camera_options::parse(&settings.camera_options);
-        faults.iter().for_each(|fault| warn!("{fault}"));
-        let chooser = Self {
+        let mut chooser = Self {
             webcams: webcams.iter().filter(enabled).collect(),
             settings,
             host,
             latency: Duration::try_from_secs_f64(settings.stream_delay_compensation).unwrap_or_default(),
             options,
+            faults,
         };
-        for (name, _) in &chooser.options {
-            if chooser.named(name).is_none() {
-                warn!(webcam = name, "camera_options names a webcam that is not there");
-            }
-        }
+        let unknown = chooser.options.iter().filter(|(name, _)| chooser.named(name).is_none());
+        let unknown: Vec<String> = unknown.map(|(name, _)| not_there("camera_options", name)).collect();
+        chooser.faults.extend(unknown);
         chooser
     }
 
-    fn main(&self, snapshot_fixed: bool) -> Option<Viewpoint> {
+    fn main(&mut self, snapshot_fixed: bool) -> Option<Viewpoint> {
         if let Some(script) = self.script() {
             return Some(self.without_webcam("program", Source::Script(script)));
         }
         if snapshot_fixed {
             return self.by_address();
         }
-        let wanted = &self.settings.camera;
+        let wanted = self.settings.camera.as_str();
         let webcam = if wanted.is_empty() { None } else { self.named(wanted) };
         if webcam.is_none() && !wanted.is_empty() {
-            warn!(camera = wanted, "there is no enabled webcam of this name or uid; taking the first one");
+            self.faults.push(format!("{}; the first webcam is taken", not_there("camera", wanted)));
         }
         match webcam.or_else(|| self.webcams.first().copied()) {
             Some(webcam) => Some(self.viewpoint(webcam)),
@@ -79,13 +87,13 @@ impl<'a> Chooser<'a> {
     }
 
     /// The program of `camera_command`.
-    fn script(&self) -> Option<Script> {
+    fn script(&mut self) -> Option<Script> {
         let settings = self.settings;
         if settings.camera_command.trim().is_empty() {
             return None;
         }
         let Some(script) = Script::parse(&settings.camera_command) else {
-            warn!(camera_command = settings.camera_command, "camera_command has a quote that is not closed");
+            self.faults.push("camera_command has a quote that is not closed; a webcam is taken instead".to_owned());
             return None;
         };
         let timeout = Duration::from_secs(settings.camera_command_timeout.into());
@@ -97,14 +105,19 @@ impl<'a> Chooser<'a> {
         Viewpoint { spec, uid: None, view: View::default(), leads: false, delay_is_set: false }
     }
 
-    fn more(&self) -> Vec<Viewpoint> {
-        let names = self.settings.cameras.split([',', '\n']).map(str::trim).filter(|name| !name.is_empty());
+    fn more(&mut self) -> Vec<Viewpoint> {
+        let settings = self.settings;
+        let names = settings.cameras.split([',', '\n']).map(str::trim).filter(|name| !name.is_empty());
         let mut more = Vec::new();
         for name in names {
             match self.named(name) {
                 Some(webcam) => more.push(self.viewpoint(webcam)),
-                None if name == ALL => more.extend(self.webcams.iter().map(|webcam| self.viewpoint(webcam))),
-                None => warn!(webcam = name, "`cameras` names a webcam that is not there"),
+                None if name == ALL => {
+                    for webcam in self.webcams.clone() {
+                        more.push(self.viewpoint(webcam));
+                    }
+                }
+                None => self.faults.push(not_there("cameras", name)),
             }
         }
         more
@@ -114,13 +127,14 @@ impl<'a> Chooser<'a> {
         self.webcams.iter().find(|webcam| is_called(webcam, name)).copied()
     }
 
-    fn by_address(&self) -> Option<Viewpoint> {
-        let url = self.resolved(&self.settings.snapshoturl)?;
+    fn by_address(&mut self) -> Option<Viewpoint> {
+        let settings = self.settings;
+        let url = self.resolved(&settings.snapshoturl)?;
         let spec = self.tuned(CameraSpec::web("snapshoturl", None, Some(url)), self.latency);
         Some(Viewpoint { spec, uid: None, view: View::default(), leads: false, delay_is_set: false })
     }
 
-    fn viewpoint(&self, webcam: &Json) -> Viewpoint {
+    fn viewpoint(&mut self, webcam: &Json) -> Viewpoint {
         let flag = |key: &str| webcam.get(key).and_then(Json::as_bool).unwrap_or_default();
         let rotation = webcam.get("rotation").and_then(Json::as_u64).and_then(|r| u32::try_from(r).ok());
         let view = View {
@@ -129,19 +143,20 @@ impl<'a> Chooser<'a> {
             flip_y: flag("flip_vertical"),
             crop: None,
         };
-        let own = self.options.iter().find(|(name, _)| is_called(webcam, name));
-        let (view, latency) = own.map_or((view, self.latency), |(_, options)| options.over(view, self.latency));
+        let own = self.options.iter().find(|(name, _)| is_called(webcam, name)).map(|(_, options)| options.clone());
+        let (view, latency) = own.as_ref().map_or((view, self.latency), |options| options.over(view, self.latency));
         let stream = self.resolved(text(webcam, "stream_url")).map(|url| mjpeg_beside(text(webcam, "service"), &url));
-        let mut spec = CameraSpec::web(text(webcam, "name"), stream, self.resolved(text(webcam, "snapshot_url")));
+        let snapshot = self.resolved(text(webcam, "snapshot_url"));
+        let mut spec = CameraSpec::web(text(webcam, "name"), stream, snapshot);
         if let Source::Web(web) = &mut spec.source {
-            web.stills = own.is_some_and(|(_, options)| options.stills()) && web.snapshot.is_some();
+            web.stills = own.as_ref().is_some_and(CameraOptions::stills) && web.snapshot.is_some();
         }
         Viewpoint {
             spec: self.tuned(spec, latency),
             uid: Some(text(webcam, "uid").to_owned()).filter(|uid| !uid.is_empty()),
             view,
             leads: !self.settings.hold_camera.is_empty() && is_called(webcam, &self.settings.hold_camera),
-            delay_is_set: own.is_some_and(|(_, options)| options.has_delay()),
+            delay_is_set: own.as_ref().is_some_and(CameraOptions::has_delay),
         }
     }
 
@@ -154,18 +169,22 @@ impl<'a> Chooser<'a> {
         spec
     }
 
-    fn resolved(&self, url: &str) -> Option<Url> {
+    fn resolved(&mut self, url: &str) -> Option<Url> {
         if url.is_empty() {
             return None;
         }
         match resolve(url, self.host) {
             Ok(url) => Some(url),
             Err(problem) => {
-                warn!(url, error = %problem, "a webcam's address cannot be used");
+                self.faults.push(format!("the address `{url}` of a webcam cannot be used: {problem}"));
                 None
             }
         }
     }
+}
+
+fn not_there(setting: &str, name: &str) -> String {
+    format!("{setting} names `{name}`, but there is no enabled webcam of this name or uid")
 }
 
 fn is_called(webcam: &Json, name: &str) -> bool {
@@ -183,7 +202,7 @@ mod tests {
     use super::*;
 
     fn chosen(webcams: &[Json], settings: &Settings) -> Vec<Viewpoint> {
-        choose(webcams, settings, false, &Url::parse("http://127.0.0.1").unwrap())
+        choose(webcams, settings, false, &Url::parse("http://127.0.0.1").unwrap()).cameras
     }
 
     fn names(webcams: &[Json], camera: &str, cameras: &str) -> Vec<String> {
@@ -242,6 +261,22 @@ mod tests {
         let triggered = Settings { camera_macro: "SHUTTER".into(), ..Settings::default() };
         assert_eq!(chosen(&[], &triggered)[0].spec.gcode(), Some("SHUTTER"));
         assert_eq!(chosen(&three(), &triggered)[0].spec.name, "front");
+    }
+
+    #[test]
+    fn what_cannot_be_followed_is_told_once() {
+        let settings = Settings {
+            camera: "gone".into(),
+            cameras: "front, nobody".into(),
+            camera_options: "lost: flip_x".into(),
+            ..Settings::default()
+        };
+        let Chosen { faults, .. } = choose(&three(), &settings, false, &Url::parse("http://127.0.0.1").unwrap());
+        let named = ["camera_options names `lost`", "camera names `gone`", "cameras names `nobody`"];
+        assert!(
+            faults.iter().zip(named).all(|(fault, named)| fault.starts_with(named)) && faults.len() == 3,
+            "{faults:?}"
+        );
     }
 
     #[test]
