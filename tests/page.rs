@@ -142,3 +142,119 @@ async fn a_setting_that_is_saved_is_moonrakers_and_the_agents() {
         "{report}"
     );
 }
+
+#[tokio::test]
+async fn a_file_is_planned_drawn_and_planned_otherwise() {
+    let page = Page::start("park: 20,200\n").await;
+    page.print(6).await;
+    page.follow("state", |state| state["print"]["file"] == "towers.gcode").await;
+    let (status, plan) = page.send("POST", "/api/plans", json!({"file": "towers.gcode"})).await;
+    assert_eq!(status, 200, "{plan}");
+    assert_eq!((&plan["printer_known"], &plan["totals"]["layers"]), (&json!(true), &json!(6)));
+    let columns = &plan["layers"];
+    for column in ["z", "time_s", "from", "to", "points"] {
+        assert_eq!(columns[column].as_array().unwrap().len(), 6, "{column}");
+    }
+    assert_eq!((plan["frames"].as_array().unwrap().len(), &plan["park"]), (6, &json!([20.0, 200.0])));
+    let drawing = format!("{}/api/drawings/{}/layers?from=1&to=6", page.base, plan["drawing"].as_str().unwrap());
+    let blocks = page.client.get(drawing).send().await.unwrap().bytes().await.unwrap();
+    let number = |at: usize| u32::from_le_bytes(blocks[at..at + 4].try_into().unwrap());
+    let (mut at, mut layer) = (0, 0);
+    while at < blocks.len() {
+        layer += 1;
+        assert_eq!(
+            (number(at + 4), number(at + 28)),
+            (layer, columns["points"][layer as usize - 1].as_u64().unwrap() as u32)
+        );
+        at += number(at) as usize;
+    }
+    assert_eq!((at, layer), (blocks.len(), 6));
+    let windows = page.json(&format!("/api/plans/{}/layers/2", plan["plan"].as_str().unwrap())).await;
+    assert!(!windows["frames"][0]["windows"].as_array().unwrap().is_empty(), "{windows}");
+    // The same question has the same answer; another has another, over the same drawing.
+    let (_, same) = page.send("POST", "/api/plans", json!({})).await;
+    assert_eq!((&same["plan"], &same["took_ms"]), (&plan["plan"], &json!(0)));
+    let wish = json!({
+        "file": "towers.gcode", "settings": {"park": "200,20", "every_layers": 2},
+        "restrictions": [{"rule": "avoid", "shape": {"circle": {"centre": {"x": 5.0, "y": 5.0}, "radius": 2.0}}}],
+    });
+    let (status, other) = page.send("POST", "/api/plans", wish).await;
+    assert_eq!(status, 200, "{other}");
+    assert_eq!((other["frames"].as_array().unwrap().len(), &other["drawing"]), (3, &plan["drawing"]));
+    assert_eq!(other["restrictions"][0]["rule"], "avoid");
+    assert_ne!(other["totals"]["travel_mm"], plan["totals"]["travel_mm"]);
+    assert_eq!(page.send("POST", "/api/plans", json!({"file": "../moonraker.conf"})).await.0, 404);
+    assert_eq!(page.send("POST", "/api/plans", json!({"file": "gone.gcode"})).await.0, 404);
+    assert_eq!(page.send("POST", "/api/plans", json!({"settings": {"park": "shelf"}})).await.0, 422);
+    assert_eq!(page.json("/api/files").await["files"][0]["path"], "towers.gcode");
+}
+
+#[tokio::test]
+async fn cameras_are_looked_at_and_the_doctor_comes() {
+    let page = Page::start("").await;
+    let (status, camera) = page.send("POST", "/api/cameras/0/probe", json!({})).await;
+    assert_eq!(
+        (status, &camera["probe"]["kind"], &camera["probe"]["width"]),
+        (200, &json!("stream"), &json!(320)),
+        "{camera}"
+    );
+    let picture = page.client.get(format!("{}/api/cameras/0/picture.jpg", page.base)).send().await.unwrap();
+    assert!(picture.headers().contains_key("x-age-ms"));
+    FrameTruth::from_jpeg(&picture.bytes().await.unwrap()).unwrap();
+    assert_eq!(page.send("POST", "/api/cameras/0/light", json!({})).await.0, 409, "there is no light");
+    let (status, health) = page.send("POST", "/api/health/check", json!({})).await;
+    assert_eq!(status, 200, "{health}");
+    assert!(health["findings"].as_array().unwrap().len() > 5, "{health}");
+    assert_eq!(page.send("POST", "/api/calibration", json!({"z": 30})).await.0, 409, "it is not homed");
+    assert_eq!(page.json("/api/calibration").await["state"], "failed");
+}
+
+#[tokio::test]
+async fn a_calibration_is_followed_to_its_curve() {
+    let page = Page::start("").await;
+    page.studio.rig.gcode("G28").await.unwrap();
+    let (status, begun) = page.send("POST", "/api/calibration", json!({"z": 30})).await;
+    assert_eq!((status, &begun["state"]), (202, &json!("running")), "{begun}\n{}", page.studio.agent_log());
+    let seen = page.follow("calibration", |seen| seen["state"] == "done" || seen["state"] == "failed").await;
+    let last = seen.last().unwrap();
+    assert_eq!(last["state"], "done", "{last}\n{}", page.studio.agent_log());
+    let timing = &last["cameras"][0]["timing"];
+    let (delays, shown) = (timing["curve"]["delay_s"].as_array().unwrap(), timing["curve"]["seen"].as_array().unwrap());
+    assert!(delays.len() > 50 && delays.len() == shown.len(), "{timing}");
+    // Long before the latency nothing is seen of a move, and long after it all.
+    let latency = timing["latency_s"].as_f64().unwrap();
+    let mean = |from: f64, to: f64| {
+        let within = delays.iter().zip(shown).filter(|(at, _)| (from..to).contains(&at.as_f64().unwrap()));
+        let seen: Vec<f64> = within.map(|(_, seen)| seen.as_f64().unwrap()).collect();
+        seen.iter().sum::<f64>() / seen.len() as f64
+    };
+    assert!(mean(latency + 0.15, latency + 0.3) > 0.8, "{timing}");
+    assert_eq!(page.json("/api/cameras").await["cameras"][0]["timing"]["latency_s"], timing["latency_s"]);
+}
+
+#[tokio::test]
+async fn a_film_is_made_again_without_a_frame_and_with_another_profile() {
+    let page =
+        Page::start("output_framerate: 10\nduplicatelastframe: 0\nprofiles:\n  small: width=160 automatic=no\n").await;
+    page.print(4).await;
+    assert_eq!(page.studio.rig.wait_print_end(LIMIT).await.unwrap(), "complete");
+    page.studio.wait_for_film(0, LIMIT).await.unwrap();
+    let session = page.json("/api/sessions").await["sessions"][0].clone();
+    let id = session["id"].as_str().unwrap();
+    let frame = format!("/api/sessions/{id}/reels/0/frames/2");
+    assert_eq!(page.send("PATCH", &frame, json!({"dropped": true})).await.0, 200);
+    let preview = json!({"preview": {"reel": 0, "number": 1}});
+    assert_eq!(page.send("PATCH", &format!("/api/sessions/{id}"), preview).await.0, 200);
+    let before = page.studio.events(0).len();
+    let (status, job) = page.send("POST", &format!("/api/sessions/{id}/films"), json!({"profile": "small"})).await;
+    assert_eq!(status, 202, "{job}");
+    let film = page.studio.wait_for_film(before, LIMIT).await.unwrap();
+    let facts = moonlapse_rig::studio::film_facts(&film).unwrap();
+    assert_eq!((facts.frames, facts.width), (3, 160));
+    let films = page.json("/api/films").await["films"].clone();
+    let name = film.file_name().unwrap().to_str().unwrap();
+    let listed = films.as_array().unwrap().iter().find(|film| film["name"] == name).unwrap();
+    assert_eq!((&listed["profile"], &listed["session"], &listed["frames"]), (&json!("small"), &json!(id), &json!(3)));
+    let sent = page.client.get(format!("{}{}", page.base, listed["url"].as_str().unwrap())).send().await.unwrap();
+    assert_eq!(sent.bytes().await.unwrap(), std::fs::read(&film).unwrap());
+}

@@ -10,12 +10,13 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use super::Agent;
-use crate::calibration::{Place, Stand, Step, Timing, Tour, Watch, keep, measure, permission};
+use crate::calibration::{Curve, Place, Stand, Step, Timing, Tour, Watch, keep, measure, permission};
 use crate::camera::{Camera, Kind};
 use crate::clock::{Clock, MonoTime};
 use crate::conductor::filming::{SharedStore, Viewpoint};
 use crate::conductor::{Event, Workshop};
 use crate::moonraker::Link;
+use crate::web::{Board, Calibrating};
 
 /// The head rises to this at least, mm, unless the macro is given another height.
 const SAFE_Z: f64 = 30.0;
@@ -56,6 +57,7 @@ impl Agent {
             Some("calibrate") => {
                 if let Err(reason) = self.begin_calibration(params) {
                     warn!(reason, "no calibration");
+                    self.portal.board().calibrating(|seen| *seen = Calibrating::failed(&reason));
                     self.conductor.handle(Event::Say(failed(&reason)), &self.printer);
                 }
                 true
@@ -86,9 +88,14 @@ impl Agent {
         let cameras = self.conductor.cameras().to_vec();
         let Workshop { store, events, clock, .. } = self.conductor.workshop().clone();
         let (marks, heard) = mpsc::channel(64);
-        let runner = Runner { link, store, clock, cameras, tour, z, from_x: travel.position[0], marks: heard };
+        let board = self.portal.board();
+        board.calibrating(|seen| *seen = Calibrating::begun());
+        let runner = Runner { link, store, clock, cameras, tour, z, from_x: travel.position[0], marks: heard, board };
+        let board = runner.board.clone();
         let task = tokio::spawn(async move {
             let outcome = runner.run(&events).await;
+            board.calibrating(|seen| seen.end(outcome.as_ref().err()));
+            board.cameras_changed();
             let line = match outcome {
                 Ok(()) => "Timelapse: calibration done".to_owned(),
                 Err(reason) => {
@@ -136,12 +143,18 @@ struct Runner {
     z: f64,
     /// Where the head was, mm.
     from_x: f64,
+    /// Shows how it goes.
+    board: Board,
     marks: mpsc::Receiver<Mark>,
 }
 
 impl Runner {
     async fn run(mut self, say: &mpsc::Sender<Event>) -> Result<(), String> {
-        let tell = async |line: String| say.send(Event::Say(line)).await.is_ok();
+        let board = self.board.clone();
+        let tell = async |line: String| {
+            board.calibrating(|seen| seen.say(&line));
+            say.send(Event::Say(line)).await.is_ok()
+        };
         tell("Timelapse: calibrating; the head moves to and fro for about half a minute".to_owned()).await;
         let mut watched = Vec::new();
         for (viewpoint, camera) in self.open().await {
@@ -251,19 +264,22 @@ impl Runner {
         let (stands, store, now) = (stands.to_vec(), Arc::clone(&self.store), self.clock.wall());
         let (spec, uid) = (viewpoint.spec.clone(), viewpoint.uid.clone());
         let outcome = tokio::task::spawn_blocking(move || {
+            let curve = Curve::of(&looks, &stands);
             let timing = measure(&looks, &stands).map_err(|reason| reason.to_string())?;
             let mut store = store.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            keep(&mut store, &spec, uid.as_deref(), &timing, now).map_err(|problem| problem.to_string())?;
+            keep(&mut store, &spec, uid.as_deref(), &timing, curve, now).map_err(|problem| problem.to_string())?;
             Ok::<Timing, String>(timing)
         });
         match outcome.await {
             Ok(Ok(timing)) => {
                 info!(camera = viewpoint.spec.name, ?timing, "calibrated");
+                self.board.calibrating(|seen| seen.camera(&viewpoint.spec.name, None));
                 timing.to_string()
             }
             Ok(Err(reason)) => {
                 let came = trouble.map(|miss| format!(" ({miss})")).unwrap_or_default();
                 warn!(camera = viewpoint.spec.name, reason, "not calibrated");
+                self.board.calibrating(|seen| seen.camera(&viewpoint.spec.name, Some(format!("{reason}{came}"))));
                 format!("not calibrated: {reason}{came}")
             }
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),

@@ -40,7 +40,7 @@ use crate::moonraker::{
 use crate::printer::Printer;
 use crate::render::remove_leftovers;
 use crate::session::{Store, StoreError};
-use crate::web::{self, Log, Sight, Trust};
+use crate::web::{self, Log, Origin, Sight, Trust};
 
 /// Reports of workers that may wait.
 const EVENT_QUEUE: usize = 256;
@@ -103,6 +103,11 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
         films: films_too,
         downloads: downloads_too,
         newest: newest_too,
+        origin: Origin {
+            endpoint: options.endpoint.clone(),
+            conf: options.conf.clone(),
+            overrides: options.overrides.clone(),
+        },
         log,
         clock,
     };

@@ -49,10 +49,9 @@ pub enum Trouble {
 /// # Errors
 /// Why not.
 pub fn measure(looks: &[Look], stands: &[Stand]) -> Result<Timing, Trouble> {
-    let (Some(first), Some(last)) = (stands.first(), stands.last()) else { return Err(Trouble::TooFew(0)) };
-    let before = |look: &&Look| first.until.is_some_and(|until| look.at.as_secs_f64() < until);
-    let at_a: Vec<&Thumb> = looks.iter().filter(before).rev().take(9).map(|look| &look.thumb).collect();
-    let at_b: Vec<&Thumb> = looks.iter().rev().take(9).map(|look| &look.thumb).collect();
+    let (Some(last), Some((at_a, at_b))) = (stands.last(), sights(looks, stands)) else {
+        return Err(Trouble::TooFew(0));
+    };
     if at_a.len() < 3 || looks.len() < 30 {
         return Err(Trouble::TooFew(looks.len()));
     }
@@ -92,15 +91,24 @@ pub fn measure(looks: &[Look], stands: &[Stand]) -> Result<Timing, Trouble> {
     })
 }
 
+/// Pictures of the head at A and at B.
+pub(super) fn sights<'a>(looks: &'a [Look], stands: &[Stand]) -> Option<(Vec<&'a Thumb>, Vec<&'a Thumb>)> {
+    let first = stands.first()?;
+    let before = |look: &&Look| first.until.is_some_and(|until| look.at.as_secs_f64() < until);
+    let at_a = looks.iter().filter(before).rev().take(9).map(|look| &look.thumb).collect();
+    let at_b = looks.iter().rev().take(9).map(|look| &look.thumb).collect();
+    Some((at_a, at_b))
+}
+
 /// Turns a picture into a number: 0 where it is like the one at A, 1 like the one at B.
-struct Scale {
+pub(super) struct Scale {
     a: Thumb,
     /// What each pixel counts, and in which sense; 0 for most.
     weights: Vec<f64>,
 }
 
 impl Scale {
-    fn between(at_a: &[&Thumb], at_b: &[&Thumb]) -> Option<Self> {
+    pub(super) fn between(at_a: &[&Thumb], at_b: &[&Thumb]) -> Option<Self> {
         let (a, b) = (Thumb::median(at_a.iter().copied())?, Thumb::median(at_b.iter().copied())?);
         let differences: Vec<f64> = a.beside(&b).map(|(a, b)| f64::from(b) - f64::from(a)).collect();
         let counts = |d: &&f64| d.abs() > CONTRAST;
@@ -112,7 +120,7 @@ impl Scale {
         Some(Self { a, weights })
     }
 
-    fn of(&self, thumb: &Thumb) -> f64 {
+    pub(super) fn of(&self, thumb: &Thumb) -> f64 {
         let pixels = self.a.luma().iter().zip(thumb.luma()).zip(&self.weights);
         pixels.map(|((a, now), weight)| (f64::from(*now) - f64::from(*a)) * weight).sum()
     }
@@ -125,7 +133,7 @@ impl Scale {
     }
 }
 
-fn height(place: Place) -> f64 {
+pub(super) fn height(place: Place) -> f64 {
     match place {
         Place::A => 0.0,
         Place::B => 1.0,

@@ -19,9 +19,10 @@
 //! * [`measure`]: the arithmetic. Pure.
 //! * [`Tour`]: the moves. Pure.
 //! * [`permission`]: whether the head may move. Pure.
-//! * [`Timing`]: the result; [`keep`] and [`known`]: the store's copy of it.
+//! * [`Curve`]: what was seen, for people. [`Timing`]: the result; [`keep`] and [`known`]: the store's copy of it.
 
 mod crossing;
+mod curve;
 mod estimate;
 mod look;
 mod permit;
@@ -31,11 +32,12 @@ mod timing;
 mod tour;
 mod watch;
 
+pub use curve::Curve;
 pub use estimate::{Trouble, measure};
 pub use look::Look;
 pub use permit::{Refusal, permission};
 pub use picture::Thumb;
-pub use record::{keep, known};
+pub use record::{Known, keep, known, known_in_full};
 pub use timing::{Stamps, Timing};
 pub use tour::{Place, Stand, Step, Tour};
 pub use watch::Watch;

@@ -79,6 +79,13 @@ impl Thumb {
         if count == 0 { 1.0 } else { f64::from(changed) / f64::from(count) }
     }
 
+    /// Its mean, 0 (black) to 1 (white).
+    #[must_use]
+    pub fn brightness(&self) -> f64 {
+        let sum: f64 = self.luma.iter().map(|luma| f64::from(*luma)).sum();
+        sum / self.luma.len().max(1) as f64 / f64::from(u8::MAX)
+    }
+
     pub(super) fn luma(&self) -> &[u8] {
         &self.luma
     }

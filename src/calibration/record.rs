@@ -1,9 +1,10 @@
 //! The store's copy of what was found out, by camera and address.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::Timing;
+use super::{Curve, Timing};
 use crate::camera::{CameraSpec, Source};
 use crate::session::{Store, StoreError};
 
@@ -24,6 +25,20 @@ fn key(spec: &CameraSpec, uid: Option<&str>) -> String {
     format!("{} {}", uid.unwrap_or(&spec.name), address.unwrap_or_default())
 }
 
+/// All that is kept of a calibration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Known {
+    /// The result.
+    #[serde(flatten)]
+    pub timing: Timing,
+    /// When it was found; not known of the first versions'.
+    #[serde(default)]
+    pub at: Option<Timestamp>,
+    /// What was seen.
+    #[serde(default)]
+    pub curve: Option<Curve>,
+}
+
 /// Keeps the timing of a camera for later prints.
 ///
 /// # Errors
@@ -33,9 +48,18 @@ pub fn keep(
     spec: &CameraSpec,
     uid: Option<&str>,
     timing: &Timing,
+    curve: Option<Curve>,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    store.set_timing(&key(spec, uid), at, &json!(timing))
+    store.set_timing(&key(spec, uid), at, &json!(Known { timing: *timing, at: Some(at), curve }))
+}
+
+/// All that is kept of a camera's calibration at this address.
+///
+/// # Errors
+/// The store's.
+pub fn known_in_full(store: &Store, spec: &CameraSpec, uid: Option<&str>) -> Result<Option<Known>, StoreError> {
+    Ok(store.timing(&key(spec, uid))?.and_then(|known| serde_json::from_value(known).ok()))
 }
 
 /// The timing of a camera, where it was calibrated at this address.
@@ -69,7 +93,8 @@ mod tests {
         };
         let old = Timing { latency_s: 0.1, ..timing };
         for timing in [old, timing] {
-            keep(&mut store, &spec("front", "http://u:p@cam/s"), Some("7"), &timing, Timestamp::UNIX_EPOCH).unwrap();
+            keep(&mut store, &spec("front", "http://u:p@cam/s"), Some("7"), &timing, None, Timestamp::UNIX_EPOCH)
+                .unwrap();
         }
         let found = |spec, uid| known(&store, &spec, uid).unwrap();
         assert_eq!(found(spec("renamed", "http://u:new@cam/s"), Some("7")), Some(timing));

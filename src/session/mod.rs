@@ -7,6 +7,7 @@
 //! <store>/owner.lock                        held by the agent while it runs
 //! <store>/<session>/frames/000001.jpg       JPEG bytes as the main camera sent them (reel 0)
 //! <store>/<session>/frames-1/000001.jpg     those of reel 1
+//! <store>/<session>/choices.json            frames that are left out of films, the frame that stands for the print
 //! <store>/<session>/segments/               parts of the film in the making
 //! <store>/queue/000001.json                 a film that is to be made
 //! ```
@@ -28,6 +29,7 @@
 //! Everything here is synchronous and waits for the disk (an SD card's sync can take 100 ms and more). [`Store`] is
 //! `Send`, not `Sync`: async code keeps it behind a mutex and calls it inside `tokio::task::spawn_blocking`.
 
+mod choices;
 mod disk;
 mod error;
 mod id;
@@ -44,6 +46,7 @@ mod room;
 mod store;
 
 pub use crate::camera::{JpegFlaw, JpegInfo};
+pub use choices::{Choices, FrameRef};
 pub use error::StoreError;
 pub use id::SessionId;
 pub use import::Import;
@@ -53,6 +56,6 @@ pub use publish::{FRAMES_KEPT, Publisher};
 pub use queue::{Claim, Job, JobId, NewJob, Queue};
 pub use recover::Recovery;
 pub use reel::{Crop, HYPERLAPSE, LAYERS, NewReel, Reel, ReelSummary, View};
-pub use retention::{Limits, Tidied};
+pub use retention::{Limits, Tidied, delete_film};
 pub use room::Room;
 pub use store::Store;

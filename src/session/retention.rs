@@ -155,7 +155,11 @@ fn is_there(film: &FilmRecord) -> bool {
     film.file.symlink_metadata().is_ok_and(|found| found.is_file() && found.len() == film.bytes)
 }
 
-fn delete_film(film: &Path) -> Result<(), StoreError> {
+/// Deletes a film with the picture and the notes beside it.
+///
+/// # Errors
+/// Those of the disk.
+pub fn delete_film(film: &Path) -> Result<(), StoreError> {
     fs::remove_file(film).map_err(|error| StoreError::io("delete", film, error))?;
     let preview = film.with_extension("jpg");
     let name = film.file_name().unwrap_or_default().to_string_lossy();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 use tokio::sync::watch;
 
+use super::calibration::Calibrating;
 use super::live::Live;
 use super::trust::Trust;
 use crate::conductor::ShotView;
@@ -51,6 +52,8 @@ pub struct Board {
     settings: watch::Sender<u64>,
     sessions: watch::Sender<u64>,
     cameras: watch::Sender<u64>,
+    calibration: watch::Sender<Arc<Calibrating>>,
+    health: watch::Sender<u64>,
 }
 
 impl Default for Board {
@@ -62,6 +65,8 @@ impl Default for Board {
             settings: watch::Sender::new(1),
             sessions: watch::Sender::new(1),
             cameras: watch::Sender::new(1),
+            calibration: watch::Sender::default(),
+            health: watch::Sender::new(1),
         }
     }
 }
@@ -107,6 +112,20 @@ impl Board {
         next(&self.cameras);
     }
 
+    /// A calibration goes on.
+    pub fn calibrating(&self, change: impl FnOnce(&mut Calibrating)) {
+        self.calibration.send_modify(|seen| change(Arc::make_mut(seen)));
+    }
+
+    pub(super) fn follow_calibration(&self) -> watch::Receiver<Arc<Calibrating>> {
+        self.calibration.subscribe()
+    }
+
+    /// The findings are new.
+    pub(super) fn health_changed(&self) {
+        next(&self.health);
+    }
+
     /// What requests work with.
     #[must_use]
     pub fn setup(&self) -> Arc<Setup> {
@@ -125,9 +144,9 @@ impl Board {
         self.shots.subscribe()
     }
 
-    /// Revisions of settings, sessions and cameras.
-    pub(super) fn follow_revisions(&self) -> [watch::Receiver<u64>; 3] {
-        [self.settings.subscribe(), self.sessions.subscribe(), self.cameras.subscribe()]
+    /// Revisions of settings, sessions, cameras and health.
+    pub(super) fn follow_revisions(&self) -> [watch::Receiver<u64>; 4] {
+        [&self.settings, &self.sessions, &self.cameras, &self.health].map(watch::Sender::subscribe)
     }
 
     pub(super) fn settings_revision(&self) -> u64 {
@@ -136,6 +155,10 @@ impl Board {
 
     pub(super) fn cameras_revision(&self) -> u64 {
         *self.cameras.borrow()
+    }
+
+    pub(super) fn health_revision(&self) -> u64 {
+        *self.health.borrow()
     }
 }
 

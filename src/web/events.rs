@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::SharedApp;
 use super::board::Shots;
+use super::calibration::Calibrating;
 use super::error::{Answer, Problem};
 use super::log::Line;
 use super::state::Now;
@@ -32,7 +33,8 @@ struct Viewer {
     state: watch::Receiver<Arc<super::live::Live>>,
     shots: watch::Receiver<Shots>,
     jobs: watch::Receiver<u64>,
-    revisions: [watch::Receiver<u64>; 3],
+    revisions: [watch::Receiver<u64>; 4],
+    calibration: watch::Receiver<Arc<Calibrating>>,
     log: broadcast::Receiver<Arc<Line>>,
     /// What it has been told of the planned frames.
     told: Option<Shots>,
@@ -62,6 +64,7 @@ impl Viewer {
             shots: board.follow_shots(),
             jobs: app.films.follow(),
             revisions: board.follow_revisions(),
+            calibration: board.follow_calibration(),
             log: app.log.follow(),
             told: None,
             next_state: Instant::now(),
@@ -73,6 +76,7 @@ impl Viewer {
         viewer.state.mark_changed();
         viewer.shots.mark_changed();
         viewer.jobs.mark_changed();
+        viewer.calibration.mark_changed();
         viewer.revisions.iter_mut().for_each(watch::Receiver::mark_changed);
         viewer
     }
@@ -83,7 +87,7 @@ impl Viewer {
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
             }
-            let [settings, sessions, cameras] = &mut self.revisions;
+            let [settings, sessions, cameras, health] = &mut self.revisions;
             let pace = self.next_state;
             let state = &mut self.state;
             tokio::select! {
@@ -123,6 +127,16 @@ impl Viewer {
                     changed.ok()?;
                     let revision = *cameras.borrow_and_update();
                     self.say("cameras", &json!({"revision": revision}));
+                }
+                changed = health.changed() => {
+                    changed.ok()?;
+                    health.mark_unchanged();
+                    self.say("health", &super::health::in_short(&self.app));
+                }
+                changed = self.calibration.changed() => {
+                    changed.ok()?;
+                    let seen = self.calibration.borrow_and_update().clone();
+                    self.say("calibration", &super::calibration::shown(&self.app, &seen).await);
                 }
                 line = self.log.recv() => match line {
                     Ok(line) => self.say("log", &*line),

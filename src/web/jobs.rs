@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::error::{Answer, Problem};
 use super::{App, SharedApp, blocking};
 use crate::conductor::films::Running;
-use crate::session;
+use crate::session::{self, SessionId};
 
 /// A job.
 #[derive(Debug, Serialize)]
@@ -63,6 +63,12 @@ pub(super) async fn list(app: &App) -> Answer<Vec<Job>> {
     let jobs = blocking(move || films.queued()).await?;
     let (at_work, running) = (app.films.at_work(), app.films.running());
     Ok(jobs.into_iter().map(|job| Job::of(job, at_work, running.as_ref())).collect())
+}
+
+/// A job of a session that was written down since `begun`.
+pub(super) async fn find(app: &App, session: &SessionId, begun: Timestamp) -> Answer<Option<Job>> {
+    let jobs = list(app).await?;
+    Ok(jobs.into_iter().rev().find(|job| job.session == session.as_str() && job.created_at >= begun))
 }
 
 /// `GET /api/jobs`

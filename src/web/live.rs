@@ -132,6 +132,11 @@ impl Live {
         self.hold_s
     }
 
+    /// A print is under way, filmed or not.
+    pub(super) fn is_printing(&self) -> bool {
+        self.print.as_ref().is_some_and(|print| matches!(print.state, "printing" | "paused") || print.streamed)
+    }
+
     /// The file that is printed.
     pub(super) fn file(&self) -> Option<&str> {
         self.print.as_ref().map(|print| print.file.as_str()).filter(|file| !file.is_empty())

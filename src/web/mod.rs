@@ -17,14 +17,19 @@
 //! * `events`, `state`, `log`: what happens. The other files have the calls of one subject each.
 
 mod access;
+mod archive;
 mod assets;
 mod board;
 mod body;
+mod calibration;
+mod cameras;
 mod catalog;
 mod error;
 mod events;
 mod files;
+mod films;
 mod guard;
+mod health;
 mod jobs;
 mod live;
 mod log;
@@ -55,7 +60,11 @@ use tracing::warn;
 
 use self::access::{Caller, Doors};
 pub use self::board::{Board, Setup, Shots};
+pub use self::calibration::Calibrating;
+use self::cameras::Looks;
 use self::error::{Answer, Problem};
+use self::health::Findings;
+pub use self::health::Origin;
 pub use self::live::{Live, Sources};
 pub use self::log::{Line, Log};
 use self::plans::Plans;
@@ -87,6 +96,8 @@ pub struct Sight {
     pub downloads: Downloads,
     /// The newest frames.
     pub newest: Newest,
+    /// How the agent was started.
+    pub origin: Origin,
     /// What was said.
     pub log: Log,
     /// The time.
@@ -96,12 +107,23 @@ pub struct Sight {
 /// What all calls share.
 struct App {
     board: Board,
+    /// The folder of the frame store.
+    folder: PathBuf,
+    /// Archives are made and read one at a time.
+    archives: Semaphore,
     /// Our own connection to the frame store.
     store: Arc<Mutex<Store>>,
     films: Films,
     newest: Newest,
     downloads: Downloads,
     plans: Arc<Plans>,
+    looks: Looks,
+    /// Few cameras are looked at at a time: each is opened once more for it.
+    looking: Semaphore,
+    origin: Origin,
+    findings: Findings,
+    /// One round at a time.
+    examining: Semaphore,
     log: Log,
     clock: Clock,
     doors: Doors,
@@ -114,7 +136,11 @@ type SharedApp = Arc<App>;
 /// Serves the page until `shutdown` is cancelled, wherever the settings on the board want it.
 pub async fn run(sight: Sight, shutdown: CancellationToken) {
     let store = sight.store.clone();
-    let store = match blocking(move || Store::attach(store)).await {
+    let attached = blocking(move || {
+        archive::remove_leftovers(&store);
+        Store::attach(store)
+    });
+    let store = match attached.await {
         Ok(store) => store,
         Err(problem) => return warn!(error = %problem, "there is no page: the frame store cannot be read"),
     };
@@ -139,14 +165,21 @@ pub async fn serve(sight: Sight, listener: TcpListener) -> Result<(), StoreError
 
 impl App {
     fn new(sight: Sight, store: Store) -> SharedApp {
-        let Sight { board, store: folder, films, downloads, newest, log, clock } = sight;
+        let Sight { board, store: folder, films, downloads, newest, origin, log, clock } = sight;
         Arc::new(Self {
             board,
+            folder: folder.clone(),
+            archives: Semaphore::new(1),
             store: Arc::new(Mutex::new(store)),
             films,
             newest,
             downloads,
             plans: Arc::new(Plans::new(folder)),
+            looks: Looks::default(),
+            looking: Semaphore::new(2),
+            origin,
+            findings: Findings::default(),
+            examining: Semaphore::new(1),
             log,
             clock,
             doors: Doors::new(),
@@ -214,13 +247,28 @@ fn router(app: SharedApp) -> Router {
         .route("/plans/{plan}/layers/{layer}", get(plans::layer))
         .route("/drawings/{drawing}/layers", get(plans::drawing))
         .route("/print/plan", get(plans::of_print))
-        .route("/sessions", get(sessions::list))
-        .route("/sessions/{id}", get(sessions::show).delete(sessions::delete))
+        .route("/sessions/{id}", get(sessions::show).patch(sessions::choose_preview).delete(sessions::delete))
+        .route("/sessions/{id}/films", post(films::make))
         .route(frames, get(sessions::frames))
-        .route(&format!("{frames}/{{frame}}"), get(pictures::frame))
+        .route(&format!("{frames}/{{frame}}"), get(pictures::frame).patch(sessions::drop_frame))
+        .route("/films", get(films::list))
+        .route("/films/{name}", get(films::send).delete(films::delete))
+        .route("/profiles", get(films::profiles))
         .route("/cameras/{index}/latest.jpg", get(pictures::latest))
+        .route("/cameras", get(cameras::list))
+        .route("/cameras/{index}/probe", post(cameras::look))
+        .route("/cameras/{index}/picture.jpg", get(cameras::picture))
+        .route("/cameras/{index}/light", post(cameras::light))
+        .route("/pictures/{file}", get(cameras::kept))
+        .route("/calibration", get(calibration::show).post(calibration::begin))
+        .route("/health", get(health::show))
+        .route("/health/check", post(health::check))
         .route("/jobs", get(jobs::show))
         .route("/jobs/{id}", delete(jobs::cancel))
+        .route_layer(middleware::from_fn(timed))
+        // These take as long as their archives are large, and watch over themselves.
+        .route("/sessions", get(sessions::list).post(archive::bring))
+        .route("/sessions/{id}/archive.zip", get(archive::export))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&app), admitted));
     let access = get(access::show).post(access::enter).delete(access::leave);
     Router::new()
@@ -267,6 +315,11 @@ async fn admitted(
     if app.doors.admit(&trust, caller, request.headers(), request.uri().query()).await.is_none() {
         return Problem::unauthorized().into_response();
     }
+    next.run(request).await
+}
+
+/// Bounds how long an answer takes to begin.
+async fn timed(request: Request, next: Next) -> Response {
     match within(PATIENCE, "The answer", next.run(request)).await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),

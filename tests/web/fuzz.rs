@@ -22,6 +22,29 @@ const PATHS: &[(&str, &str)] = &[
     ("GET", "/api/sessions/{}/reels/{}/frames{}"),
     ("GET", "/api/sessions/{}/reels/{}/frames/{}"),
     ("GET", "/api/cameras/{}/latest.jpg"),
+    ("PATCH", "/api/sessions/{}"),
+    ("POST", "/api/sessions/{}/films"),
+    ("GET", "/api/sessions/{}/archive.zip{}"),
+    ("POST", "/api/sessions{}"),
+    ("PATCH", "/api/sessions/{}/reels/{}/frames/{}"),
+    ("GET", "/api/films{}"),
+    ("GET", "/api/films/{}"),
+    ("DELETE", "/api/films/{}"),
+    ("GET", "/api/profiles"),
+    ("GET", "/api/files"),
+    ("GET", "/api/features"),
+    ("POST", "/api/plans"),
+    ("GET", "/api/plans/{}/layers/{}"),
+    ("GET", "/api/drawings/{}/layers{}"),
+    ("GET", "/api/print/plan"),
+    ("GET", "/api/cameras"),
+    ("GET", "/api/cameras/{}/picture.jpg"),
+    ("POST", "/api/cameras/{}/probe"),
+    ("POST", "/api/cameras/{}/light"),
+    ("GET", "/api/pictures/{}"),
+    ("GET", "/api/calibration"),
+    ("POST", "/api/calibration"),
+    ("GET", "/api/health"),
     ("GET", "/api/jobs"),
     ("DELETE", "/api/jobs/{}"),
     ("GET", "/api/access"),
@@ -68,7 +91,7 @@ fn nothing_that_is_asked_breaks_the_page() {
     let house = runtime.block_on(House::open());
     let case =
         (prop::sample::select(PATHS), prop::collection::vec(piece(), 3), any_json(), any::<bool>(), any::<bool>());
-    let mut runner = TestRunner::new(ProptestConfig { cases: 600, ..ProptestConfig::default() });
+    let mut runner = TestRunner::new(ProptestConfig { cases: 1200, ..ProptestConfig::default() });
     let outcome = runner.run(&case, |((method, path), pieces, body, with_type, as_text)| {
         let mut path = path.to_owned();
         for piece in pieces {

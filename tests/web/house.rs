@@ -13,7 +13,7 @@ use moonlapse::conductor::films::Films;
 use moonlapse::conductor::planning::Downloads;
 use moonlapse::conductor::{Event, Newest};
 use moonlapse::session::{FrameMeta, NewSession, Outcome, SessionId, Store};
-use moonlapse::web::{Board, Log, Setup, Sight, Trust, serve};
+use moonlapse::web::{Board, Log, Origin, Setup, Sight, Trust, serve};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -77,12 +77,15 @@ impl House {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         let log = Log::default();
+        let endpoint = format!("http://{moonraker}").parse().unwrap();
+        let origin = Origin { endpoint, conf: None, overrides: Vec::new() };
         let sight = Sight {
             board: board.clone(),
             store: dir,
             films,
             downloads: Downloads::default(),
             newest,
+            origin,
             log: log.clone(),
             clock: Clock::real(),
         };

@@ -3,6 +3,7 @@
 
 mod access;
 mod events;
+mod films;
 mod frames;
 mod fuzz;
 mod house;

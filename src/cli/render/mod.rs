@@ -128,7 +128,7 @@ impl Render {
         let track = stored.first().map(|reel| reel.of.track.clone());
         let mut reels = Vec::new();
         for reel in stored.into_iter().filter(|reel| Some(&reel.of.track) == track.as_ref()) {
-            let frames = store.frames_of(&session.id, reel.number)?;
+            let frames = store.film_frames(&session.id, reel.number)?;
             reels.push(Reel { number: reel.number, camera: reel.of.camera, frames, view: reel.of.view });
         }
         let print = Print::from(&session);

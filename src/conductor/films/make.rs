@@ -17,7 +17,7 @@ use super::worker::{Worker, later};
 use crate::conductor::filming::on_disk;
 use crate::conductor::{Event, events};
 use crate::config::Settings;
-use crate::render::{self, ArchiveRequest, Film, FilmRequest, OnVerified, Print, RenderError};
+use crate::render::{self, ArchiveRequest, Film, FilmRequest, OnVerified, Print, RenderError, Shown};
 use crate::session::{Claim, FilmRecord, Job, Outcome as PrintOutcome, Session, StoreError};
 
 /// How often a job under way is looked for in the queue: another process may have cancelled it.
@@ -145,8 +145,12 @@ impl Worker {
             // Progress that the agent has no time for is not missed.
             self.events.try_send(Event::Ui(events::render_running(progress))).ok();
         };
+        let chosen = self.chosen_preview(job, &plan, &request).await;
         match render::film(request, progress, cancel).await {
             Ok(film) => {
+                if let (Some((request, shown)), Some(preview)) = (chosen, &film.preview) {
+                    replace_preview(request, shown, preview, cancel).await;
+                }
                 info!(session = %job.session, profile, path = %film.path.display(), frames = film.frames,
                     duration_s = film.duration_s, bytes = film.bytes, skipped = film.skipped.len(), "film made");
                 for warning in &film.warnings {
@@ -167,6 +171,16 @@ impl Worker {
             }
             Err(problem) => self.failed(job, settings, session, &problem).await,
         }
+    }
+
+    /// What the picture beside the film is made with, where somebody has chosen the frame.
+    async fn chosen_preview(&self, job: &Job, plan: &FilmPlan, request: &FilmRequest) -> Option<(FilmRequest, Shown)> {
+        let id = job.session.clone();
+        let preview = on_disk(&self.store, move |store| store.choices(&id)).await.ok()?.preview?;
+        let lead = plan.reels.first().filter(|lead| lead.number == preview.reel)?;
+        let at = lead.frames.iter().position(|frame| frame.number == preview.number)?;
+        let request = FilmRequest { segments: None, on_verified: OnVerified::default(), ..request.clone() };
+        Some((request, Shown::Frame(at)))
     }
 
     fn request(
@@ -311,6 +325,18 @@ impl Worker {
 
     async fn ui(&self, event: serde_json::Value) {
         self.events.send(Event::Ui(event)).await.ok();
+    }
+}
+
+/// Puts a picture of the chosen frame in place of that of the last one, which is as good if this fails.
+async fn replace_preview(request: FilmRequest, shown: Shown, preview: &Path, cancel: &CancellationToken) {
+    match render::still(request, shown, cancel).await {
+        Ok(still) => {
+            if let Err(problem) = fs::rename(&still, preview) {
+                warn!(error = %problem, "the chosen picture of the film was not put in its place");
+            }
+        }
+        Err(problem) => warn!(error = %problem, "the chosen picture of the film was not made"),
     }
 }
 

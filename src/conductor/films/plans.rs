@@ -48,7 +48,7 @@ pub(super) fn plans(
 pub(super) fn reels_of(store: &Store, id: &SessionId) -> Result<Vec<(String, Reel)>, StoreError> {
     let mut reels = Vec::new();
     for reel in store.reels(id)? {
-        let frames = store.frames_of(id, reel.number)?;
+        let frames = store.film_frames(id, reel.number)?;
         if !frames.is_empty() {
             let NewReel { camera, view, track, .. } = reel.of;
             reels.push((track, Reel { number: reel.number, camera, frames, view }));
