@@ -1,7 +1,7 @@
 //! Asking the agent.
 
 /** Where the API is, seen from the page; the page may lie below a path of a proxy. */
-export const API = new URL("./api/", typeof document === "undefined" ? "http://localhost/" : document.baseURI).pathname;
+export const API = typeof document === "undefined" ? "/api/" : new URL("./api/", document.baseURI).pathname;
 
 /** Why the agent did not do what it was asked for. */
 export class ApiError extends Error {

@@ -49,7 +49,7 @@ export function LiveView(): JSX.Element {
         <div class="stack">
           {state.filming_note && <Note tone={state.filming === "off" ? "warn" : ""}>{state.filming_note}</Note>}
           <SnapshotCard />
-          <FilmCard state={state} />
+          {state.print ? <FilmCard state={state} /> : <IdleCard enabled={state.enabled} />}
           <HeadCard state={state} />
         </div>
       </div>
@@ -148,6 +148,26 @@ function FilmCard({ state }: { state: State }): JSX.Element {
   );
 }
 
+/** What to do while nothing is printed. */
+function IdleCard({ enabled }: { enabled: boolean }): JSX.Element {
+  return (
+    <Card title={enabled ? "The next print is filmed" : "Prints are not filmed"}>
+      <div class="stack">
+        <p class="muted">
+          {enabled
+            ? "Start a print as usual: in Mainsail, Fluidd, on the printer's screen or from the slicer."
+            : "Filming is switched off in the settings."}
+        </p>
+        <p class="row">
+          {enabled && <a class="button" href={href("plan")}><Icon name="plan" />Plan a file</a>}
+          {enabled && <a class="button" href={href("films")}><Icon name="films" />See the films</a>}
+          {!enabled && <a class="button" href={href("settings")}><Icon name="settings" />Settings</a>}
+        </p>
+      </div>
+    </Card>
+  );
+}
+
 function HeadCard({ state }: { state: State }): JSX.Element {
   const { head, extruder, bed, park } = state;
   const warm = (actual?: number | null, target?: number | null) =>
@@ -162,7 +182,7 @@ function HeadCard({ state }: { state: State }): JSX.Element {
           ["Filament", extruder ? `${title(extruder.state)}, ${fixed(extruder.flow_mm_s, 1)} mm/s` : "–"],
           ["Extruder", warm(extruder?.actual, extruder?.target)],
           ["Bed", warm(bed?.actual, bed?.target)],
-          ["Parks at", park ? park.map((n, i) => (n === null ? "" : `${"XYZ"[i] ?? ""} ${fixed(n, 1)}`)).join(" ") : "changes from frame to frame"],
+          ...(state.print ? [["Parks at", park ? park.map((n, i) => (n === null ? "" : `${"XYZ"[i] ?? ""} ${fixed(n, 1)}`)).join(" ") : "changes from frame to frame"] as const] : []),
         ]}
       />
     </Card>

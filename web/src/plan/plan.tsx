@@ -22,7 +22,7 @@ import { LayerCard } from "./details";
 import { featureColour } from "./features";
 import type { Shown } from "./paint";
 import { byName, withChange, type Values } from "./question";
-import { bedBounds, fit, zoom, type Sight } from "./sight";
+import { bedBounds, fit, resized, zoom, type Sight } from "./sight";
 import { LayerSlider } from "./slider";
 import { useLayer } from "./use-layer";
 import { usePlan } from "./use-plan";
@@ -137,6 +137,11 @@ function Planned({ plan, base, busy, features, areas, follows, onAreas, onForgot
     setPicked(Math.min(Math.max(next, 1), Math.max(most, 1)));
     setWindow(null);
   };
+  const resize = (w: number, h: number) => {
+    if (w === 0 || h === 0 || (size && size[0] === w && size[1] === h)) return;
+    if (size) setSight((now) => now && resized(now, size, [w, h]));
+    setSize([w, h]);
+  };
   const shots = useMemo(() => allShots?.filter(([, of]) => of === number) ?? [], [allShots, number]);
   const chosen = area !== null && area < areas.length ? area : null;
 
@@ -147,7 +152,7 @@ function Planned({ plan, base, busy, features, areas, follows, onAreas, onForgot
           <PlanCanvas
             scene={{ bed: plan.bed, layer, features, frames, window, areas, area: chosen, shown, sight }}
             label={`Layer ${number} from above: ${plural(frames.length, "frame")}`}
-            onSize={(w, h) => setSize((now) => (now && now[0] === w && now[1] === h ? now : [w, h]))}
+            onSize={resize}
             onSight={setSight} onArea={setArea} onAreas={onAreas} onLayer={(step) => look(number + step)} />
           <div class="plan-tools">
             <Button label="Nearer" icon="plus" square onClick={() => size && sight && setSight(zoom(sight, 1.5, size[0] / 2, size[1] / 2))} />

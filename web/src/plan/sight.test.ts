@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { fit, pan, toBed, toCanvas, zoom } from "./sight";
+import { fit, pan, resized, toBed, toCanvas, zoom } from "./sight";
 
 const close = (a: [number, number], b: [number, number]) => {
   expect(a[0]).toBeCloseTo(b[0], 6);
@@ -28,6 +28,12 @@ describe("the canvas", () => {
   it("zooms neither to nothing nor for ever", () => {
     expect(zoom(sight, 1e9, 0, 0).scale).toBe(400);
     expect(zoom(sight, 1e-9, 0, 0).scale).toBe(0.2);
+  });
+
+  it("shows the same around the same middle when its size changes", () => {
+    const small = resized(sight, [420, 420], [210, 420]);
+    expect(small.scale).toBe(1);
+    close(toBed(small, 105, 210), toBed(sight, 210, 210));
   });
 
   it("follows the hand when it is dragged", () => {

@@ -41,6 +41,13 @@ export function pan(sight: Sight, dx: number, dy: number): Sight {
   return { ...sight, left: sight.left - dx / sight.scale, top: sight.top + dy / sight.scale };
 }
 
+/** For a canvas of another size: the same middle, and as much around it. */
+export function resized(sight: Sight, from: readonly [number, number], to: readonly [number, number]): Sight {
+  const [x, y] = toBed(sight, from[0] / 2, from[1] / 2);
+  const scale = held(sight.scale * Math.min(to[0] / from[0], to[1] / from[1]));
+  return { scale, left: x - to[0] / 2 / scale, top: y + to[1] / 2 / scale };
+}
+
 /** The place on the bed at a pixel, mm. */
 export function toBed(sight: Sight, px: number, py: number): [number, number] {
   return [sight.left + px / sight.scale, sight.top - py / sight.scale];

@@ -49,6 +49,7 @@ export function Picture({ url, view, label, nothing = "No picture yet", keep = t
   const canvas = useRef<HTMLCanvasElement>(null);
   const [drawn, setDrawn] = useState<string | null>(null);
   const [broken, setBroken] = useState(false);
+  const [shape, setShape] = useState<string | null>(null);
   const told = useRef(onDrawn);
   told.current = onDrawn;
   const how = JSON.stringify(view ?? null);
@@ -62,6 +63,7 @@ export function Picture({ url, view, label, nothing = "No picture yet", keep = t
       () => {
         if (!wanted || !canvas.current) return;
         draw(canvas.current, image, view);
+        setShape(`${canvas.current.width} / ${canvas.current.height}`);
         setDrawn(url);
         setBroken(false);
         told.current?.();
@@ -79,7 +81,7 @@ export function Picture({ url, view, label, nothing = "No picture yet", keep = t
 
   const shows = Boolean(url && drawn && !broken);
   return (
-    <figure class="picture">
+    <figure class="picture" style={shape ? { aspectRatio: shape } : undefined}>
       <canvas ref={canvas} role="img" aria-label={label} data-url={shows ? drawn ?? "" : ""} hidden={!shows} />
       {!shows && <span>{broken ? "This picture cannot be shown" : url ? "Loading" : nothing}</span>}
       {shows && children}
