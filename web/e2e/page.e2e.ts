@@ -216,7 +216,7 @@ describe("while it prints", () => {
     const scrubber = page.locator("#scrubber");
     await scrubber.fill("1");
     await page.getByRole("button", { name: "Leave out" }).click();
-    await page.getByText("Left out of films").waitFor();
+    await page.getByText("Left out of films", { exact: true }).waitFor();
     await scrubber.fill("0");
     await page.getByRole("button", { name: "Preview" }).click();
     await page.getByText("Frame 1 stands for the print.").waitFor();

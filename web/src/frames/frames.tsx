@@ -64,7 +64,7 @@ function Session({ id }: { id: string }): JSX.Element {
   const details = useLoad((signal) => get<SessionDetails>(`sessions/${part(id)}`, signal), [id, revision]);
   const [reel, setReel] = useState(0);
   const newest = useStore(live, (l) => l.state?.cameras.find((c) => c.session === id && c.reel === reel)?.number ?? 0);
-  const { frames, loading, error, put } = useFrames(id, reel, `${revision}.${newest}`);
+  const { frames, loading, error, put } = useFrames(id, reel, `${revision}.${newest}`, reel === 0 ? (details.value?.dropped ?? null) : null);
   const [index, setIndex] = useState<number | null>(null);
   const session = details.value;
 

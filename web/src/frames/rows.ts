@@ -37,8 +37,9 @@ export interface Rows {
   put: (frame: Frame) => void;
 }
 
-/** `turn` changes when there may be more. */
-export function useFrames(session: string | null, reel: number, turn: string): Rows {
+/** `turn` changes when there may be more; `dropped` is how many the agent says are left out, where that is known: somebody
+ *  else may have changed that. */
+export function useFrames(session: string | null, reel: number, turn: string, dropped: number | null): Rows {
   const [rows, setRows] = useState<{ of: string; frames: readonly Frame[] }>({ of: "", frames: [] });
   const [loading, setLoading] = useState(true);
   const [error, setError] = useState<Error | null>(null);
@@ -51,14 +52,14 @@ export function useFrames(session: string | null, reel: number, turn: string): R
     const abort = new AbortController();
     const load = async () => {
       setLoading(true);
-      let frames = known.current.of === of ? known.current.frames : [];
-      let from: number | null = (frames.at(-1)?.number ?? 0) + 1;
+      const here = known.current.of === of ? known.current.frames : [];
+      const changed = dropped !== null && here.filter((frame) => frame.dropped).length !== dropped;
+      let from: number | null = changed ? 1 : (here.at(-1)?.number ?? 0) + 1;
       try {
         while (from !== null) {
           const path = `sessions/${part(session)}/reels/${reel}/frames?from=${from}&limit=${PAGE}`;
           const page: { frames: readonly Frame[]; next?: number | null } = await get(path, abort.signal);
-          frames = mergeFrames(frames, page.frames);
-          setRows({ of, frames });
+          setRows((now) => ({ of, frames: mergeFrames(now.of === of ? now.frames : [], page.frames) }));
           from = page.next ?? null;
         }
         setError(null);
@@ -69,7 +70,7 @@ export function useFrames(session: string | null, reel: number, turn: string): R
     };
     void load();
     return () => abort.abort();
-  }, [of, turn]);
+  }, [of, turn, dropped]);
 
   const put = (frame: Frame) => setRows((now) => ({ ...now, frames: mergeFrames(now.frames, [frame]) }));
   return { frames: rows.of === of ? rows.frames : [], loading, error, put };
