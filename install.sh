@@ -161,7 +161,7 @@ uninstall_from() {
     forget printer "$DATA"
     forget service "$DATA"
     # Several printers share one Moonraker.
-    if ! other_printers | while IFS= read -r other; do noted printer "$other"; done | grep -qxF -- "$COMPONENTS"; then
+    if ! other_components | has_line "$COMPONENTS"; then
         remove_component
     fi
     if [ "$CHANGED" = yes ]; then TO_RESTART+=("$DATA"); fi
@@ -173,6 +173,11 @@ other_printers() {
     noted printer | while IFS= read -r folder; do
         case " ${PRINTERS[*]} " in *" $folder "*) ;; *) [ ! -d "$folder" ] || printf '%s\n' "$folder" ;; esac
     done
+}
+
+other_components() {
+    local folder
+    other_printers | while IFS= read -r folder; do noted printer "$folder"; done
 }
 
 remove_state() { at "$(dirname -- "$STATE")" rm -rf -- "$STATE"; }

@@ -95,7 +95,12 @@ async fn run(
     let films = Films::start(Arc::clone(&store), events_in, Clock::real(), shutdown.clone());
     films.configure(&settings);
     films.set_printing(true);
-    films.set_shooting(Some(Shooting { session: session.clone(), settings: settings.clone(), film_wanted: true }));
+    films.set_shooting(Some(Shooting {
+        session: session.clone(),
+        settings: settings.clone(),
+        film_wanted: true,
+        closing: false,
+    }));
 
     for number in 0..frames - 1 {
         append(&store, &session, pictures, number)?;

@@ -11,6 +11,9 @@ fail() {
     exit 1
 }
 
+# has_line LINE: whether standard input has it. Reads all of it: whoever writes it must not end by a closed pipe.
+has_line() { grep -xF -- "$1" >/dev/null; }
+
 # What its user is to do or to know, said at the end.
 hint() { HINTS+=("$*"); }
 

@@ -45,7 +45,7 @@ install_macros() {
     [ "$CONFIGURE" = yes ] || return 0
     if [ ! -f "$PRINTER_CFG" ]; then
         hint "There is no $PRINTER_CFG: add [include timelapse.cfg] to your configuration of Klipper."
-    elif ! files_of "$PRINTER_CFG" | grep -qxF -- "$MACROS"; then
+    elif ! files_of "$PRINTER_CFG" | has_line "$MACROS"; then
         # At the top: Klipper writes its own block at the end.
         edit "add [include timelapse.cfg] to $PRINTER_CFG" "$PRINTER_CFG" with_block top '[include timelapse.cfg]'
     fi

@@ -62,12 +62,17 @@ installed_digest() {
         xargs -0 sha256sum | sha256sum | cut -d' ' -f1)
 }
 
-# Some programs unpack a zip without the modes.
 check_release() {
-    local file
+    local file modes=right
+    # Some programs unpack a zip without the modes.
     for file in "$SOURCE"/bin/moonlapse* "$SOURCE"/install.sh; do
-        if [ ! -x "$file" ]; then change "make $file a program" at "$file" chmod 0755 -- "$file"; fi
+        if [ ! -x "$file" ]; then
+            change "make $file a program" at "$file" chmod 0755 -- "$file"
+            modes=wrong
+        fi
     done
+    # A plan has to believe that it can be run.
+    [ "$PLAN" = no ] || [ $modes = right ] || return 0
     sh "$SOURCE/bin/moonlapse" --version >/dev/null ||
         fail "this release has no program for this machine ($(uname -m)). Build one from the sources, or name one with --binary."
 }
@@ -129,7 +134,7 @@ check_build() {
     [ -n "$CARGO" ] || fail "there is no cargo to build Moonlapse with. Install Rust from https://rustup.rs," \
         "take a release instead, or build it on another machine and name the program with --binary."
     version=$(at "$OWNER_HOME" "$CARGO" --version | cut -d' ' -f2)
-    [ "$(printf '%s\n' "$RUST_NEEDED" "$version" | sort -V | head -n 1)" = "$RUST_NEEDED" ] ||
+    [ "$(printf '%s\n' "$RUST_NEEDED" "$version" | sort -V | sed -n 1p)" = "$RUST_NEEDED" ] ||
         fail "Moonlapse needs Rust $RUST_NEEDED or newer and this is $version. Update it with: rustup update"
     command -v cc >/dev/null || fail "there is no C compiler, which the build needs. Install gcc and libc6-dev."
     free=$(awk '/^(MemAvailable|SwapFree):/ { kib += $2 } END { print int(kib / 1024) }' /proc/meminfo)

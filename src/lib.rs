@@ -12,6 +12,7 @@
 //! * [`web`]: the page of the agent, and its API.
 //! * [`doctor`]: what is wrong with a set-up, and what to do about it.
 //! * [`conductor`]: one print from its first to its last frame.
+//! * [`dry_run`]: a print without heat and filament.
 //! * [`annotate`]: frame calls put into G-code files.
 //! * [`calibration`]: how late a camera's pictures are, found from the pictures.
 //! * [`planner`]: where in a G-code file the frames are best taken. Pure.
@@ -37,6 +38,7 @@ pub mod clock;
 pub mod conductor;
 pub mod config;
 pub mod doctor;
+pub mod dry_run;
 pub mod gcode;
 pub mod hooks;
 pub mod moonraker;

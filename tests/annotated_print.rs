@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use moonlapse_rig::camera::Look;
 use moonlapse_rig::host::gcode::first_layers;
 use moonlapse_rig::host::{Part, repository, tail};
 use moonlapse_rig::studio::{Studio, StudioOptions};
@@ -18,11 +17,9 @@ fn sliced(file: &str, layers: usize) -> String {
 
 /// Uploads and prints `gcode`; a frame by the file's call in each of its layers, at the park position.
 async fn check(gcode: String, layers: usize, timelapse: &str) {
-    let mut options = StudioOptions::new(env!("CARGO_BIN_EXE_moonlapse"));
+    let timelapse = format!("annotate_files: True\n{timelapse}");
+    let mut options = StudioOptions::small(env!("CARGO_BIN_EXE_moonlapse"), &timelapse);
     options.rig = options.rig.firmware_retraction();
-    // Several prints run side by side on small machines.
-    options.camera.look = Look { width: 640, height: 360, ..Look::default() };
-    options.timelapse = format!("annotate_files: True\n{timelapse}");
     let studio = options.start().await.unwrap();
     studio.wait_for_log(0, "uploads are annotated").await.unwrap();
     studio.rig.preheat(200.0, 0.0).await.unwrap();

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use moonlapse_rig::camera::{Fault, Look};
+use moonlapse_rig::camera::Fault;
 use moonlapse_rig::host::gcode::{first_layers, net_filament};
-use moonlapse_rig::host::{Part, Recording, repository, tail};
+use moonlapse_rig::host::{Part, Recording, repository};
 use moonlapse_rig::studio::{PARK, Studio, StudioOptions, film_facts, wait_for_text};
 use serde_json::json;
 
@@ -24,11 +24,7 @@ fn gcode(layers: usize) -> String {
 }
 
 async fn studio(timelapse: &str) -> Studio {
-    let mut options = StudioOptions::new(AGENT);
-    // Several prints run side by side on small machines.
-    options.camera.look = Look { width: 640, height: 360, ..Look::default() };
-    options.timelapse = timelapse.to_owned();
-    options.start().await.unwrap()
+    StudioOptions::small(AGENT, timelapse).start().await.unwrap()
 }
 
 async fn start_print(studio: &Studio, layers: usize) -> Recording {
@@ -48,19 +44,6 @@ async fn wait_for_frame(studio: &Studio, number: usize) {
     studio.wait_for_event(0, LIMIT, "a frame", taken).await.unwrap();
 }
 
-async fn wait_for_the_end(studio: &Studio, since: &Recording) {
-    assert_eq!(studio.rig.wait_print_end(LIMIT).await.unwrap(), "complete");
-    assert!(!studio.rig.print_states(since).contains(&"paused".to_owned()), "shown as paused");
-    assert_eq!(studio.rig.print_starts(since), 1, "the print was interrupted");
-    let console = studio.rig.console(since);
-    assert!(!console.iter().any(|line| line.starts_with("!!")), "{console:?}");
-    let log = studio.rig.log(Part::Klippy);
-    for fault in ["Traceback", "Remote Call Error", "Error evaluating", "Internal error"] {
-        // A kill of the agent or of Moonraker leaves calls that nobody takes; Klipper logs them and goes on.
-        assert!(!log.contains(fault) || studio.agent_was_killed(), "{fault} in klippy.log:\n{}", tail(&log, 40));
-    }
-}
-
 /// Every frame shows the head at its park position, standing still.
 fn assert_parked(studio: &Studio, frames: usize) {
     let shot = studio.frames().unwrap();
@@ -75,7 +58,7 @@ fn assert_parked(studio: &Studio, frames: usize) {
 async fn a_print_becomes_a_film_with_the_head_at_one_place_and_all_of_its_filament() {
     let studio = studio("").await;
     let since = start_print(&studio, 5).await;
-    wait_for_the_end(&studio, &since).await;
+    studio.wait_for_the_end(&since, LIMIT).await.unwrap();
     let film = studio.wait_for_film(0, LIMIT).await.unwrap();
     assert_parked(&studio, 5);
     let facts = film_facts(&film).unwrap();
@@ -118,7 +101,7 @@ async fn frames_from_before_a_kill_of_the_agent_are_in_the_film() {
     studio.kill_agent().unwrap();
     let stored = studio.frames().unwrap().len();
     studio.start_agent().await.unwrap();
-    wait_for_the_end(&studio, &since).await;
+    studio.wait_for_the_end(&since, LIMIT).await.unwrap();
     let film = studio.wait_for_film(0, LIMIT).await.unwrap();
     let frames = studio.frames().unwrap().len();
     assert!(frames > stored && stored >= 2, "{stored} frames before the kill, {frames} in all");
@@ -140,7 +123,7 @@ async fn a_camera_that_is_away_for_a_while_costs_its_frames_and_nothing_else() {
     let from = studio.events(0).len();
     let taken = |event: &serde_json::Value| event["action"] == "newframe" && event["status"] == "success";
     studio.wait_for_event(from, LIMIT, "a frame after the fault", taken).await.unwrap();
-    wait_for_the_end(&studio, &since).await;
+    studio.wait_for_the_end(&since, LIMIT).await.unwrap();
     studio.wait_for_film(0, LIMIT).await.unwrap();
     let frames = studio.frames().unwrap().len();
     assert!(frames >= 3, "{frames}");
@@ -172,7 +155,7 @@ async fn a_restart_of_moonraker_is_survived_and_filming_goes_on() {
 async fn without_ffmpeg_the_frames_are_kept_and_the_film_is_made_later() {
     let mut studio = studio("ffmpeg_binary_path: /nonexistent/ffmpeg").await;
     let since = start_print(&studio, 2).await;
-    wait_for_the_end(&studio, &since).await;
+    studio.wait_for_the_end(&since, LIMIT).await.unwrap();
     let failed = |event: &serde_json::Value| event["action"] == "render" && event["status"] == "error";
     let event = studio.wait_for_event(0, LIMIT, "the failure", failed).await.unwrap();
     let sentence = event["msg"].as_str().unwrap();
@@ -190,7 +173,7 @@ async fn without_ffmpeg_the_frames_are_kept_and_the_film_is_made_later() {
 async fn hyperlapse_takes_frames_by_time_and_stops_with_the_print() {
     let studio = studio("mode: hyperlapse\nhyperlapse_cycle: 3").await;
     let since = start_print(&studio, 4).await;
-    wait_for_the_end(&studio, &since).await;
+    studio.wait_for_the_end(&since, LIMIT).await.unwrap();
     studio.wait_for_film(0, LIMIT).await.unwrap();
     let frames = studio.frames().unwrap().len();
     assert!(frames >= 5, "only {frames} frames:\n{}", studio.agent_log());
@@ -208,7 +191,7 @@ async fn switched_off_nothing_moves_and_no_frame_is_taken() {
     studio.rig.wait_for("the macros to know", LIMIT, off).await.unwrap();
     let since = start_print(&studio, 2).await;
     let path = studio.rig.machine().path(0).len();
-    wait_for_the_end(&studio, &since).await;
+    studio.wait_for_the_end(&since, LIMIT).await.unwrap();
     assert!(studio.frames().is_err(), "a session was made");
     let parked = studio.rig.machine().path(path).iter().any(|p| (p.x - 20.0).hypot(p.y - 200.0) < 1.0);
     assert!(!parked, "the head went to the park position");
@@ -221,7 +204,7 @@ async fn the_websocket_serves_as_well_as_the_unix_socket() {
     let studio = options.start().await.unwrap();
     assert!(studio.agent_log().contains("endpoint=ws://127.0.0.1"), "{}", studio.agent_log());
     let since = start_print(&studio, 1).await;
-    wait_for_the_end(&studio, &since).await;
+    studio.wait_for_the_end(&since, LIMIT).await.unwrap();
     studio.wait_for_film(0, LIMIT).await.unwrap();
     assert_parked(&studio, 1);
 }

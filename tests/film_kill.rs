@@ -95,7 +95,8 @@ async fn child_that_films_until_killed() {
 
 async fn film_print(store: &Mutex<Store>, films: &Films, session: &Session, settings: &Settings) {
     films.set_printing(true);
-    let shooting = Shooting { session: session.id.clone(), settings: settings.clone(), film_wanted: true };
+    let shooting =
+        Shooting { session: session.id.clone(), settings: settings.clone(), film_wanted: true, closing: false };
     films.set_shooting(Some(shooting));
     let stored = store.lock().unwrap().frames(&session.id).unwrap();
     let first = stored.last().map_or(1, |frame| frame.number as u16 + 1);

@@ -144,7 +144,7 @@ async fn a_film_is_prepared_while_printing_and_made_of_all_frames() {
     let session = run.session(40);
     run.films.set_printing(true);
     let (id, settings) = (session.id.clone(), bench.settings.clone());
-    run.films.set_shooting(Some(Shooting { session: id, settings, film_wanted: true }));
+    run.films.set_shooting(Some(Shooting { session: id, settings, film_wanted: true, closing: false }));
     until("two segments", || segments(&bench.store(), &session) == 2).await;
     run.end(&session, Outcome::Complete);
     run.films.set_shooting(None);
@@ -168,7 +168,7 @@ async fn nothing_is_prepared_where_no_film_is_wanted_or_none_beside_a_print() {
         let session = run.session(20);
         run.films.set_printing(true);
         let (id, settings) = (session.id.clone(), bench.settings.clone());
-        run.films.set_shooting(Some(Shooting { session: id, settings, film_wanted }));
+        run.films.set_shooting(Some(Shooting { session: id, settings, film_wanted, closing: false }));
         // What is asked for comes after, and is done: so the worker has looked.
         run.films.make(Job { asked: true, ..bench.job(&session.id) }).unwrap();
         run.until("success").await;
@@ -320,7 +320,8 @@ async fn a_print_that_begins_on_a_nearly_full_disk_is_told_how_many_frames_fit()
     let mut run = bench.start();
     let session = run.session(0);
     until("the reserve is known", || run.store.lock().unwrap().reserve() > 0).await;
-    let shooting = Shooting { session: session.id.clone(), settings: bench.settings.clone(), film_wanted: true };
+    let shooting =
+        Shooting { session: session.id.clone(), settings: bench.settings.clone(), film_wanted: true, closing: false };
     run.films.set_shooting(Some(shooting));
     assert_eq!(run.said().await, "Timelapse: the disk has room for about 0 frames");
     let refused = run.store.lock().unwrap().append(&session.id, &barcode::jpeg(1).unwrap(), FrameMeta::default());

@@ -18,11 +18,7 @@ fn gcode(file: &str, layers: usize) -> String {
 }
 
 async fn studio(timelapse: &str) -> Studio {
-    let mut options = StudioOptions::new(AGENT);
-    // Several prints run side by side on small machines.
-    options.camera.look = Look { width: 640, height: 360, ..Look::default() };
-    options.timelapse = timelapse.to_owned();
-    options.start().await.unwrap()
+    StudioOptions::small(AGENT, timelapse).start().await.unwrap()
 }
 
 async fn start_print(studio: &Studio, gcode: String) -> Recording {
@@ -32,23 +28,11 @@ async fn start_print(studio: &Studio, gcode: String) -> Recording {
     since
 }
 
-async fn wait_for_the_end(studio: &Studio, since: &Recording) {
-    assert_eq!(studio.rig.wait_print_end(LIMIT).await.unwrap(), "complete");
-    assert!(!studio.rig.print_states(since).contains(&"paused".to_owned()), "shown as paused");
-    assert_eq!(studio.rig.print_starts(since), 1, "the print was interrupted");
-    let console = studio.rig.console(since);
-    assert!(!console.iter().any(|line| line.starts_with("!!")), "{console:?}");
-    let log = studio.rig.log(Part::Klippy);
-    for fault in ["Traceback", "Remote Call Error", "Error evaluating", "Internal error"] {
-        assert!(!log.contains(fault), "{fault} in klippy.log:\n{}", tail(&log, 40));
-    }
-}
-
 #[tokio::test]
 async fn a_file_without_any_call_gets_a_frame_in_every_layer() {
     let studio = studio("").await;
     let since = start_print(&studio, gcode("towers_relative_zhop.gcode", 4)).await;
-    wait_for_the_end(&studio, &since).await;
+    studio.wait_for_the_end(&since, LIMIT).await.unwrap();
     studio.wait_for_film(0, LIMIT).await.unwrap();
     let shot = studio.frames().unwrap();
     assert_eq!(shot.len(), 4, "{}", studio.agent_log());
@@ -69,7 +53,7 @@ async fn a_vase_is_filmed_in_passing_without_any_move_of_ours() {
     let studio = studio("").await;
     let since = start_print(&studio, gcode("cylinder_vase.gcode", 99)).await;
     let path = studio.rig.machine().path(0).len();
-    wait_for_the_end(&studio, &since).await;
+    studio.wait_for_the_end(&since, LIMIT).await.unwrap();
     studio.wait_for_film(0, LIMIT).await.unwrap();
     let shot = studio.frames().unwrap();
     assert_eq!(shot.len(), 24, "{}", studio.agent_log());
@@ -117,7 +101,7 @@ async fn a_file_that_says_off_and_a_stopped_print_have_neither_moves_nor_frames(
     let text = gcode("towers_relative_zhop.gcode", 2);
     let since = start_print(&studio, format!("; timelapse: off\n{text}")).await;
     let at = studio.rig.machine().path(0).len();
-    wait_for_the_end(&studio, &since).await;
+    studio.wait_for_the_end(&since, LIMIT).await.unwrap();
     let near_park = |from: usize| {
         let path = studio.rig.machine().path(from);
         path.iter().any(|at| (at.x - PARK[0]).hypot(at.y - PARK[1]) < 30.0)
@@ -131,7 +115,7 @@ async fn a_file_that_says_off_and_a_stopped_print_have_neither_moves_nor_frames(
     let since = studio.rig.record();
     let at = studio.rig.machine().path(0).len();
     studio.rig.print("model.gcode", text).await.unwrap();
-    wait_for_the_end(&studio, &since).await;
+    studio.wait_for_the_end(&since, LIMIT).await.unwrap();
     assert!(!near_park(at), "the head was sent away after TIMELAPSE_STOP");
 }
 
@@ -143,7 +127,7 @@ async fn a_killed_agent_goes_on_with_the_layer_that_is_printed_then() {
     studio.wait_for_event(0, LIMIT, "the second frame", second).await.unwrap();
     studio.kill_agent().unwrap();
     studio.start_agent().await.unwrap();
-    wait_for_the_end(&studio, &since).await;
+    studio.wait_for_the_end(&since, LIMIT).await.unwrap();
     studio.wait_for_film(0, LIMIT).await.unwrap();
     let frames = studio.frames().unwrap().len();
     assert!((4..=5).contains(&frames), "{frames} frames\n{}", studio.agent_log());

@@ -143,7 +143,7 @@ async fn where_no_frame_can_be_taken_the_macro_says_so_once_and_does_nothing() {
     assert_eq!(rig.machine().path(path).len(), 0, "the machine moved");
 
     rig.gcode("G28\nG90\nM104 S0\nTEMPERATURE_WAIT SENSOR=extruder MAXIMUM=150").await.unwrap();
-    rig.gcode("TIMELAPSE_TAKE_FRAME").await.unwrap();
+    rig.gcode("M104 S200\nTIMELAPSE_TAKE_FRAME").await.unwrap();
     refused("the extruder is too cold");
     rig.gcode("M109 S200\nPAUSE\nTIMELAPSE_TAKE_FRAME").await.unwrap();
     refused("the print is paused");
@@ -197,6 +197,8 @@ async fn parameters_of_moonraker_timelapse_are_taken_and_wild_ones_are_bounded()
     rig.gcode("_SET_TIMELAPSE_SETUP PARK_POS=nowhere ENABLE=perhaps\nGET_TIMELAPSE_SETUP\nHYPERLAPSE ACTION=NONSENSE")
         .await
         .unwrap();
+    // Its documentation tells users to have this in their print start.
+    rig.gcode("SET_GCODE_VARIABLE MACRO=TIMELAPSE_TAKE_FRAME VARIABLE=check_time VALUE=0.25").await.unwrap();
     let query = serde_json::json!({"objects": {"gcode_macro TIMELAPSE_TAKE_FRAME": null}});
     let answer = rig.call("printer.objects.query", query, Duration::from_secs(10)).await.unwrap();
     let variable = |name: &str| answer["status"]["gcode_macro TIMELAPSE_TAKE_FRAME"][name].clone();

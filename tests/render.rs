@@ -58,7 +58,6 @@ impl Bench {
         FilmRequest {
             reels: vec![reel(frames)],
             print: Print { file: "parts/benchy v2.gcode".into(), ..Print::default() },
-            hero: None,
             output_dir: self.films(),
             suffix: String::new(),
             made_at: made_at(),

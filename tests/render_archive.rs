@@ -7,7 +7,7 @@ use std::path::Path;
 
 use jiff::civil::date;
 use jiff::tz::TimeZone;
-use moonlapse::render::{ArchiveRequest, RenderError, archive};
+use moonlapse::render::{ArchiveRequest, ArchivedReel, RenderError, archive};
 use moonlapse::session::{FrameMeta, Miss, NewSession, Store};
 use tokio_util::sync::CancellationToken;
 use zip::{CompressionMethod, ZipArchive};
@@ -32,8 +32,7 @@ fn request(dir: &Path, frames: u32) -> ArchiveRequest {
     let miss = Miss { at: session.started_at, layer: Some(5), reason: "camera gone".into(), ..Miss::default() };
     store.miss(&session.id, &miss).unwrap();
     ArchiveRequest {
-        frames: store.frames(&session.id).unwrap(),
-        misses: store.misses(&session.id).unwrap(),
+        reels: ArchivedReel::all(&store, &session.id).unwrap(),
         session,
         output_dir: dir.join("films"),
         made_at: date(2026, 11, 23).at(15, 30, 42, 0).to_zoned(TimeZone::UTC).unwrap(),
@@ -45,7 +44,7 @@ fn request(dir: &Path, frames: u32) -> ArchiveRequest {
 fn an_archive_holds_every_frame_as_it_is_and_what_is_known_about_it() {
     let dir = tempfile::tempdir().unwrap();
     let request = request(dir.path(), 3);
-    fs::remove_file(&request.frames[1].path).unwrap();
+    fs::remove_file(&request.reels[0].frames[1].path).unwrap();
     let made = archive(&request, &CancellationToken::new()).unwrap();
     assert_eq!(made.path.file_name().unwrap(), "timelapse_benchy.gcode_20261123_1530_frames.zip");
     assert_eq!((made.frames, made.skipped.len()), (2, 1));
@@ -79,6 +78,6 @@ fn a_cancelled_or_empty_archive_leaves_nothing_behind() {
     cancel.cancel();
     assert!(matches!(archive(&request, &cancel), Err(RenderError::Cancelled)));
     assert_eq!(fs::read_dir(&request.output_dir).unwrap().count(), 0);
-    request.frames.clear();
+    request.reels[0].frames.clear();
     assert!(matches!(archive(&request, &CancellationToken::new()), Err(RenderError::NoFrames)));
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use moonlapse::render::{ArchiveRequest, ImportError, ImportRequest, Imported, archive, import};
-use moonlapse::session::{FrameMeta, NewSession, Outcome, Store, StoreError};
+use moonlapse::render::{ArchiveRequest, ArchivedReel, ImportError, ImportRequest, Imported, archive, import};
+use moonlapse::session::{FrameMeta, HYPERLAPSE, LAYERS, Miss, NewReel, NewSession, Outcome, Store, StoreError, View};
 use moonlapse_rig::barcode;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -60,8 +60,7 @@ fn an_archive_of_ours_comes_back_as_it_was() {
     store.end(&session.id, Outcome::Cancelled, started_at).unwrap();
     let request = ArchiveRequest {
         session: store.session(&session.id).unwrap(),
-        frames: store.frames(&session.id).unwrap(),
-        misses: vec![],
+        reels: ArchivedReel::all(&store, &session.id).unwrap(),
         output_dir: dir.path().join("films"),
         made_at: Zoned::new(started_at, TimeZone::UTC),
         time_format_code: "%Y".into(),
@@ -82,6 +81,59 @@ fn an_archive_of_ours_comes_back_as_it_was() {
     // A second import is a session of its own.
     let again = run(&mut other, dir.path().join("films").join("timelapse_benchy.gcode_2026_frames.zip")).unwrap();
     assert_ne!(again.session.session.id, found.id);
+    drop(other);
+    assert_eq!(Store::open(dir.path().join("b")).unwrap().recovery(), Default::default());
+}
+
+#[test]
+fn every_reel_comes_back_with_its_misses_and_its_still() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path().join("a")).unwrap();
+    let reel = |camera: &str, track: &str, rotation| NewReel {
+        camera: Some(camera.into()),
+        camera_uid: Some(format!("uid of {camera}")),
+        track: track.into(),
+        view: View { rotation, ..View::default() },
+    };
+    let reels = vec![reel("nozzle", LAYERS, 0), reel("side", LAYERS, 180)];
+    let new = NewSession { print_file: "a.gcode".into(), reels, ..NewSession::default() };
+    let id = store.start(new).unwrap().id;
+    let timed = store.reel(&id, &reel("side", HYPERLAPSE, 180)).unwrap().number;
+    // The second camera misses the second moment; the third reel has frames of its own moments.
+    for (reel, shot, number) in [(0, 1, 1), (1, 1, 11), (0, 2, 2), (0, 3, 3), (1, 3, 13), (timed, 4, 24)] {
+        store.append_to(&id, reel, shot, &jpeg(number), FrameMeta::default()).unwrap();
+    }
+    let at: Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
+    let miss = Miss { reel: 1, shot: Some(2), at, layer: Some(7), reason: "no light".into() };
+    store.miss(&id, &miss).unwrap();
+    store.set_hero(&id, 0, &jpeg(90)).unwrap();
+    store.set_hero(&id, timed, &jpeg(92)).unwrap();
+    store.set_about(&id, None, Some(240)).unwrap();
+    store.end(&id, Outcome::Complete, at).unwrap();
+    let request = ArchiveRequest {
+        session: store.session(&id).unwrap(),
+        reels: ArchivedReel::all(&store, &id).unwrap(),
+        output_dir: dir.path().join("films"),
+        made_at: Zoned::new(at, TimeZone::UTC),
+        time_format_code: "%Y".into(),
+    };
+    let made = archive(&request, &CancellationToken::new()).unwrap();
+    assert_eq!(made.frames, 6);
+
+    let mut other = Store::open(dir.path().join("b")).unwrap();
+    let found = run(&mut other, made.path).unwrap().session.session;
+    assert_eq!(found.layers, Some(240));
+    assert_eq!(other.reels(&found.id).unwrap(), store.reels(&id).unwrap());
+    for reel in 0..3 {
+        let all = |store: &Store, id| {
+            let frames = store.frames_of(id, reel).unwrap().into_iter();
+            let frames: Vec<_> = frames.map(|f| (f.number, f.shot, f.meta, fs::read(f.path).unwrap())).collect();
+            (frames, store.hero(id, reel).map(|path| fs::read(path).unwrap()))
+        };
+        assert!(all(&other, &found.id) == all(&store, &id), "reel {reel}");
+        let misses = |store: &Store, id| serde_json::to_value(store.misses_of(id, reel).unwrap()).unwrap();
+        assert_eq!(misses(&other, &found.id), misses(&store, &id));
+    }
     drop(other);
     assert_eq!(Store::open(dir.path().join("b")).unwrap().recovery(), Default::default());
 }

@@ -21,14 +21,13 @@ const HEIGHT: usize = 96;
 struct Bench {
     dir: tempfile::TempDir,
     reels: Vec<Reel>,
-    hero: Option<PathBuf>,
 }
 
 impl Bench {
     /// One camera that sees `greys`, a frame for each.
     fn new(greys: &[u8]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut bench = Self { dir, reels: Vec::new(), hero: None };
+        let mut bench = Self { dir, reels: Vec::new() };
         bench.add_camera("front", greys);
         bench
     }
@@ -73,8 +72,8 @@ impl Bench {
                 started_at: Some(Timestamp::from_second(1_000_000).unwrap()),
                 ended_at: Some(Timestamp::from_second(1_003_600).unwrap()),
                 outcome: Some(Outcome::Complete),
+                layers: None,
             },
-            hero: self.hero.clone(),
             output_dir: self.dir.path().join("films"),
             suffix: String::new(),
             made_at: date(2026, 11, 23).at(15, 30, 42, 0).to_zoned(TimeZone::UTC).unwrap(),
@@ -185,7 +184,7 @@ async fn effects_keep_every_frame_at_any_rate() {
     let mut bench = Bench::new(&ladder(30));
     // A camera that changed its resolution in between, and a still of another size at the end.
     bench.reels[0].frames[7].path = bench.jpeg("small.jpg", 66, 80, 80);
-    bench.hero = Some(bench.jpeg("hero.jpg", 240, 320, 200));
+    bench.reels[0].hero = Some(bench.jpeg("hero.jpg", 240, 320, 200));
     let logo = bench.jpeg("it's [a] logo, or: not.jpg", 255, 64, 64);
     for fps in ["12.5", "60", "240", "30000/1001"] {
         let words = format!(
@@ -325,7 +324,7 @@ async fn names_follow_the_template_and_notes_tell_the_job() {
 #[tokio::test]
 async fn the_preview_shows_what_the_film_ends_with_and_may_be_small() {
     let mut bench = Bench::new(&[20, 60]);
-    bench.hero = Some(bench.jpeg("hero.jpg", 240, 320, 192));
+    bench.reels[0].hero = Some(bench.jpeg("hero.jpg", 240, 320, 192));
     let film =
         bench.film("mp4 post_roll=1 post_roll_of=hero preview_width=80 overlay_center=8888 overlay_size=50").await;
     let (width, shown) = pictures(film.preview.as_deref().unwrap());
@@ -336,7 +335,7 @@ async fn the_preview_shows_what_the_film_ends_with_and_may_be_small() {
 #[tokio::test]
 async fn a_still_is_one_picture_with_everything_on_it() {
     let mut bench = Bench::new(&[20, 60]);
-    bench.hero = Some(bench.jpeg("hero.jpg", 200, WIDTH, HEIGHT));
+    bench.reels[0].hero = Some(bench.jpeg("hero.jpg", 200, WIDTH, HEIGHT));
     let request = bench.request("mp4 overlay_center=8888 overlay_size=50 overlay_colour=#000 overlay_outline=000");
     let cancel = CancellationToken::new();
     let hero = still(request.clone(), Shown::Hero, &cancel).await.unwrap();
@@ -349,6 +348,28 @@ async fn a_still_is_one_picture_with_everything_on_it() {
     let hidden: Vec<_> =
         fs::read_dir(bench.dir.path().join("films")).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(hidden.len(), 2, "nothing else is left: {hidden:?}");
+}
+
+#[tokio::test]
+async fn each_camera_shows_its_own_still_of_the_finished_part() {
+    let mut bench = Bench::new(&[20, 60]);
+    bench.add_camera("side", &[30, 70]);
+    bench.add_camera("top", &[40, 80]);
+    for (reel, grey) in [(0, 200), (1, 240)] {
+        bench.reels[reel].hero = Some(bench.jpeg(&format!("hero{reel}.jpg"), grey, WIDTH, HEIGHT));
+    }
+    let shows = async |words: &str| {
+        let film = bench.film(words).await;
+        let (width, shown) = pictures(&film.path);
+        let last = shown.last().unwrap().clone();
+        (last[width / 4], last[width * 3 / 4])
+    };
+    let near = |found: (u8, u8), left: u8, right: u8| found.0.abs_diff(left) <= 3 && found.1.abs_diff(right) <= 3;
+    let both = shows("mp4 layout=side_by_side post_roll=0.1 post_roll_of=hero").await;
+    assert!(near(both, 200, 240), "{both:?}");
+    // One that has none shows its last frame.
+    let other = shows("mp4 layout=side_by_side cameras=\"side, top\" post_roll=0.1 post_roll_of=hero").await;
+    assert!(near(other, 240, 80), "{other:?}");
 }
 
 #[tokio::test]

@@ -72,7 +72,6 @@ impl Print {
         let request = FilmRequest {
             reels: vec![Reel { frames: frames.to_vec(), ..Reel::default() }],
             print: PrintFacts { file: "a.gcode".into(), ..PrintFacts::default() },
-            hero: None,
             output_dir: self.dir.path().join("films"),
             suffix: String::new(),
             made_at: Zoned::now(),

@@ -46,6 +46,7 @@ fn a_frame_comes_back_as_it_was_stored() {
             camera: Some("nozzle".into()),
             settings: serde_json::json!({"output_framerate": 30}),
             reels: Vec::new(),
+            layers: Some(240),
         })
         .unwrap();
     let meta = FrameMeta {

@@ -6,78 +6,36 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
-use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use super::Agent;
+use super::errand::{self, DWELL, Head};
 use crate::calibration::{Curve, Place, Stand, Step, Timing, Tour, Watch, keep, measure, permission};
 use crate::camera::{Camera, Kind};
 use crate::clock::{Clock, MonoTime};
 use crate::conductor::filming::{SharedStore, Viewpoint};
 use crate::conductor::{Event, Workshop};
-use crate::moonraker::Link;
 use crate::web::{Board, Calibrating};
 
 /// The head rises to this at least, mm, unless the macro is given another height.
-const SAFE_Z: f64 = 30.0;
+pub(super) const SAFE_Z: f64 = 30.0;
 /// mm/s
 const SPEED: f64 = 150.0;
-/// A dwell between move and mark (`G4 P1`), s: the mark's print time includes it.
-const DWELL: f64 = 0.001;
 /// How long a camera may take to show something.
 const CAMERA_PATIENCE: Duration = Duration::from_secs(10);
-/// How long Klipper may take to make a move of ours: the first may have to rise and to cross the bed.
-const MOVE_PATIENCE: Duration = Duration::from_secs(60);
-/// How long Klipper may take for all moves.
-const SCRIPT_PATIENCE: Duration = Duration::from_secs(300);
 /// Stood at the first place, s: longer than any camera is late, so that its pictures are surely of there.
 const FIRST_STAND: f64 = 4.0;
 /// Frames are taken to be this far apart where no stream tells, s.
 const SNAPSHOT_INTERVAL: f64 = 0.1;
 
-/// A calibration under way; dropped, it ends.
-#[derive(Debug)]
-pub(super) struct Calibration {
-    marks: mpsc::Sender<Mark>,
-    task: AbortOnDropHandle<()>,
-}
-
-/// Klipper has planned a step, or its macro refuses it.
-#[derive(Debug)]
-struct Mark {
-    step: i64,
-    /// When the head stands still there.
-    outcome: Result<MonoTime, String>,
-}
-
 impl Agent {
-    /// Takes a call of our macros when it is about calibration; false for others.
-    pub(super) fn calibrates(&mut self, params: &Json, received: MonoTime) -> bool {
-        match params.get("action").and_then(Json::as_str) {
-            Some("calibrate") => {
-                if let Err(reason) = self.begin_calibration(params) {
-                    warn!(reason, "no calibration");
-                    self.portal.board().calibrating(|seen| *seen = Calibrating::failed(&reason));
-                    self.conductor.handle(Event::Say(failed(&reason)), &self.printer);
-                }
-                true
-            }
-            Some("calibrate_step") => {
-                self.mark(params, received);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn begin_calibration(&mut self, params: &Json) -> Result<(), String> {
-        if self.calibration.as_ref().is_some_and(|running| !running.task.is_finished()) {
-            return Err("one is under way".to_owned());
-        }
-        if self.conductor.is_filming() {
-            return Err("a print is being filmed".to_owned());
-        }
-        let link = self.connection.as_ref().map(|c| c.link.clone()).ok_or("there is no connection to Moonraker")?;
+    /// Begins to move the head and to watch the cameras.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub(super) fn begin_calibration(&mut self, params: &Json) -> Result<(), String> {
+        let link = self.free_for_errand()?;
         let travel = self.printer.travel();
         let safe_z = params.get("z").and_then(Json::as_f64).filter(|z| *z > 0.0).unwrap_or(SAFE_Z);
         let z =
@@ -87,54 +45,33 @@ impl Agent {
         let tour = Tour::for_printer(&travel, SPEED).ok_or_else(|| refusal.to_string())?;
         let cameras = self.conductor.cameras().to_vec();
         let Workshop { store, events, clock, .. } = self.conductor.workshop().clone();
-        let (marks, heard) = mpsc::channel(64);
+        let from_x = travel.position[0];
         let board = self.portal.board();
         board.calibrating(|seen| *seen = Calibrating::begun());
-        let runner = Runner { link, store, clock, cameras, tour, z, from_x: travel.position[0], marks: heard, board };
-        let board = runner.board.clone();
-        let task = tokio::spawn(async move {
+        self.send_on_errand(link, move |head| async move {
+            let runner = Runner { head, store, clock, cameras, tour, z, from_x, board };
+            let board = runner.board.clone();
             let outcome = runner.run(&events).await;
             board.calibrating(|seen| seen.end(outcome.as_ref().err()));
             board.cameras_changed();
-            let line = match outcome {
+            match outcome {
                 Ok(()) => "Timelapse: calibration done".to_owned(),
                 Err(reason) => {
                     warn!(reason, "no calibration");
                     failed(&reason)
                 }
-            };
-            // The agent is on its way out when nobody listens.
-            events.send(Event::Say(line)).await.ok();
-        });
-        self.calibration = Some(Calibration { marks, task: AbortOnDropHandle::new(task) });
-        Ok(())
-    }
-
-    fn mark(&mut self, params: &Json, received: MonoTime) {
-        let number = |key: &str| params.get(key).and_then(Json::as_f64);
-        let reason = params.get("reason").and_then(Json::as_str).unwrap_or_default();
-        let outcome = match (number("print_time"), number("eta")) {
-            _ if !reason.is_empty() => Err(reason.to_owned()),
-            (Some(print_time), Some(eta)) => {
-                self.printer.clock_mut().observe(print_time - eta, received);
-                self.printer.clock().at(print_time - DWELL).ok_or_else(|| "Klipper's clock is not known".to_owned())
             }
-            _ => Err("the macros are of another version".to_owned()),
-        };
-        if let Some(running) = &self.calibration {
-            let step = number("step").unwrap_or(-1.0) as i64;
-            // Nobody listens any more when the calibration has failed meanwhile.
-            running.marks.try_send(Mark { step, outcome }).ok();
-        }
+        });
+        Ok(())
     }
 }
 
-fn failed(reason: &str) -> String {
+pub(super) fn failed(reason: &str) -> String {
     format!("Timelapse: calibration failed: {reason}")
 }
 
 struct Runner {
-    link: Link,
+    head: Head,
     store: SharedStore,
     clock: Clock,
     cameras: Vec<Viewpoint>,
@@ -145,7 +82,6 @@ struct Runner {
     from_x: f64,
     /// Shows how it goes.
     board: Board,
-    marks: mpsc::Receiver<Mark>,
 }
 
 impl Runner {
@@ -203,8 +139,7 @@ impl Runner {
         watched: &[(Viewpoint, Arc<Camera>)],
         watches: &mut [Watch],
     ) -> Result<Vec<Stand>, String> {
-        self.script(&self.step(0, self.tour.x[0], 0.1)).await?;
-        let first = self.wait_for(0).await?;
+        let first = self.head.go(&self.step(0, self.tour.x[0], 0.1)).await?;
         self.clock.sleep_until(first.offset(FIRST_STAND)).await;
         let slowest = |interval: f64, (_, camera): &(Viewpoint, Arc<Camera>)| {
             interval.max(camera.facts().fps.map_or(SNAPSHOT_INTERVAL, |fps| 1.0 / fps))
@@ -212,18 +147,15 @@ impl Runner {
         let interval = watched.iter().fold(0.0, slowest).clamp(0.01, 2.0);
         let steps = self.tour.steps(interval);
         let script: Vec<String> =
-            (1..).zip(&steps).map(|(number, step)| self.step(number, step.x, step.dwell)).collect();
+            (1..).zip(&steps).map(|(number, step)| self.step(number, step.x, step.dwell).script()).collect();
         let mut arrivals = vec![first];
-        let moving = {
-            // Klipper takes the script as it makes the moves, and tells of each a little before.
-            let link = self.link.clone();
-            AbortOnDropHandle::new(tokio::spawn(async move { link.gcode(&script.join("\n"), SCRIPT_PATIENCE).await }))
-        };
+        // Klipper takes the script as it makes the moves, and tells of each a little before.
+        let moving = self.head.begin(script.join("\n"));
         for number in (1..).take(steps.len()) {
-            arrivals.push(self.wait_for(number).await?);
+            arrivals.push(self.head.arrival(number).await?);
         }
         if let Ok(Err(refused)) = moving.await {
-            return Err(refused.to_string());
+            return Err(refused);
         }
         let stands = stands(&arrivals, &steps);
         if let Some(last) = arrivals.last() {
@@ -231,31 +163,12 @@ impl Runner {
         }
         let quiet = Duration::from_secs_f64(Tour::longest_dwell(interval) + 0.5);
         join_all(watches.iter_mut().map(|watch| watch.quiet_for(quiet, CAMERA_PATIENCE))).await;
-        self.script(&self.step(-1, self.from_x, 0.1)).await?;
+        self.head.run(&self.step(-1, self.from_x, 0.1).script()).await?;
         Ok(stands)
     }
 
-    fn step(&self, number: i64, x: f64, dwell: f64) -> String {
-        format!(
-            "_TIMELAPSE_CALIBRATE_STEP STEP={number} X={x:.3} Z={:.3} F={:.0} DWELL={:.0}",
-            self.z,
-            self.tour.speed * 60.0,
-            dwell * 1e3
-        )
-    }
-
-    async fn script(&self, script: &str) -> Result<(), String> {
-        self.link.gcode(script, SCRIPT_PATIENCE).await.map_err(|refused| refused.to_string())
-    }
-
-    async fn wait_for(&mut self, step: i64) -> Result<MonoTime, String> {
-        loop {
-            match tokio::time::timeout(MOVE_PATIENCE, self.marks.recv()).await {
-                Ok(Some(mark)) if mark.step == step || mark.outcome.is_err() => return mark.outcome,
-                Ok(Some(_)) => {}
-                Ok(None) | Err(_) => return Err("Klipper did not say that it moved the head".to_owned()),
-            }
-        }
+    fn step(&self, number: i64, x: f64, dwell: f64) -> errand::Step {
+        errand::Step { number, x: Some(x), y: None, rise: self.z, sink: None, speed: self.tour.speed, dwell }
     }
 
     /// What the pictures show, in a sentence; kept for later prints.

@@ -6,10 +6,13 @@
 mod annotator;
 mod calibrate;
 mod connector;
+mod dry;
+mod errand;
 mod examination;
 mod introductions;
 mod motion;
 mod portal;
+mod trial;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -22,8 +25,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, error, info, trace, warn};
 use url::Url;
 
-use self::calibrate::Calibration;
 use self::connector::{Attached, remote};
+use self::errand::Errand;
 use self::introductions::Introductions;
 use self::motion::Motion;
 use self::portal::Portal;
@@ -32,7 +35,7 @@ use crate::conductor::filming::SharedStore;
 use crate::conductor::films::Films;
 use crate::conductor::planning::Downloads;
 use crate::conductor::webcams::{Chosen, choose};
-use crate::conductor::{Conductor, Newest, Order, Workshop};
+use crate::conductor::{Conductor, Newest, Order, Workshop, last_print};
 use crate::config::{ConfigError, Layer, Merged, Settings, expand_home, merge};
 use crate::moonraker::{
     Backoff, Body, Endpoint, Inbox, Incoming, KlipperState, Link, Ticket, klipper_endpoint, subscription_status,
@@ -78,6 +81,9 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
     // What a kill left of a film in the making.
     let output = PathBuf::from(&settings.output_path);
     tokio::task::spawn_blocking(move || remove_leftovers(&output)).await.ok();
+    let frame_path = PathBuf::from(&settings.frame_path);
+    let looked = tokio::task::spawn_blocking(move || (last_print(&store, &frame_path), store)).await;
+    let (last_print, store) = looked.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
 
     let (events_in, mut events) = mpsc::channel(EVENT_QUEUE);
     let store = Arc::new(Mutex::new(store));
@@ -122,12 +128,16 @@ pub async fn run(options: Options, clock: Clock, shutdown: CancellationToken) ->
         introductions,
         motion: Motion::default(),
         klippy_socket: None,
-        calibration: None,
+        errand: None,
         portal,
         component: None,
         examination: None,
+        copying: None,
         options,
     };
+    if let Some(last_print) = last_print {
+        agent.conductor.remember(last_print);
+    }
     agent.set_up_page();
     let mut keepalive = tokio::time::interval(KEEPALIVE);
     info!(version = env!("CARGO_PKG_VERSION"), "moonlapse started");
@@ -251,13 +261,16 @@ struct Agent {
     motion: Motion,
     /// Klipper's socket as Moonraker knows it.
     klippy_socket: Option<PathBuf>,
-    calibration: Option<Calibration>,
+    /// What the head does for us while nothing is printed.
+    errand: Option<Errand>,
     /// What the page shows.
     portal: Portal,
     /// The settings as the component last told them.
     component: Option<Map<String, Json>>,
     /// The doctor's round that is under way.
     examination: Option<AbortOnDropHandle<()>>,
+    /// A dry copy in the making.
+    copying: Option<AbortOnDropHandle<()>>,
     options: Options,
 }
 
@@ -316,6 +329,8 @@ impl Agent {
                     self.printer.apply(changes, received);
                     if relevant {
                         self.conductor.follow(&self.printer);
+                    } else {
+                        self.conductor.watch_head(&self.printer);
                     }
                 }
                 done()
@@ -329,10 +344,11 @@ impl Agent {
                 done()
             }
             remote::CONTROL => {
-                if params.get("action").and_then(Json::as_str) == Some("doctor") {
-                    self.examine();
-                } else if !self.calibrates(&params, received) {
-                    self.conductor.control(&params, &self.printer);
+                match params.get("action").and_then(Json::as_str) {
+                    Some("doctor") => self.examine(),
+                    Some("dry_run") => self.dry_run(&params),
+                    _ if self.runs_errand(&params, received) => {}
+                    _ => self.conductor.control(&params, &self.printer),
                 }
                 done()
             }
@@ -355,6 +371,12 @@ impl Agent {
                     self.take_settings(settings);
                     self.choose_camera();
                     self.set_up_page();
+                }
+                done()
+            }
+            "notify_history_changed" => {
+                if let Some(news) = first(params) {
+                    self.conductor.history_changed(&news);
                 }
                 done()
             }
@@ -470,16 +492,9 @@ impl Agent {
     /// one is there, and the macros are set up anew.
     fn carry_out(&mut self) {
         for order in self.conductor.take_orders() {
-            match order {
-                Order::FollowMotion(wanted) => {
-                    self.motion.follow(wanted.then(|| self.klipper()).flatten());
-                    continue;
-                }
-                Order::LookBack => {
-                    self.motion.look_back(self.klipper());
-                    continue;
-                }
-                _ => {}
+            if let Order::FollowMotion(wanted) = order {
+                self.motion.follow(wanted.then(|| self.klipper()).flatten());
+                continue;
             }
             let Some(connection) = &self.connection else { continue };
             let jammed = match order {
@@ -492,7 +507,7 @@ impl Agent {
                     tokio::spawn(connector::switch_power(connection.link.clone(), device, on));
                     false
                 }
-                Order::FollowMotion(_) | Order::LookBack => false,
+                Order::FollowMotion(_) => false,
             };
             if jammed {
                 warn!("Moonraker is too slow: an order was dropped");

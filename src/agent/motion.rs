@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
@@ -10,8 +11,9 @@ use crate::moonraker::{Backoff, Endpoint, MotionFeed, Stretch};
 
 /// Batches that may wait; one comes each half second.
 const QUEUE: usize = 32;
-/// Klipper is given so long to tell of its moves.
-const LOOK: Duration = Duration::from_secs(5);
+/// Klipper remembers thirty seconds of moves, and tells all that nobody was told of in one piece, during which it does
+/// nothing else: on a slow host that could hold up a print. So a line that was down for longer stays down.
+const LONGEST_GAP: Duration = Duration::from_secs(6);
 
 /// The feed, or none.
 #[derive(Debug, Default)]
@@ -22,8 +24,6 @@ pub(super) struct Motion {
 #[derive(Debug)]
 struct Feed {
     batches: mpsc::Receiver<Vec<Stretch>>,
-    /// For more than one batch.
-    lasting: bool,
     /// Ends with the feed.
     _reader: AbortOnDropHandle<()>,
 }
@@ -33,16 +33,8 @@ impl Motion {
     pub(super) fn follow(&mut self, klipper: Option<Endpoint>) {
         self.feed = klipper.map(|klipper| {
             let (out, batches) = mpsc::channel(QUEUE);
-            Feed { batches, lasting: true, _reader: AbortOnDropHandle::new(tokio::spawn(read(klipper, out))) }
+            Feed { batches, _reader: AbortOnDropHandle::new(tokio::spawn(read(klipper, out))) }
         });
-    }
-
-    /// Gives one batch, of the last seconds, unless batches are followed.
-    pub(super) fn look_back(&mut self, klipper: Option<Endpoint>) {
-        let (Some(klipper), None | Some(Feed { lasting: false, .. })) = (klipper, &self.feed) else { return };
-        let (out, batches) = mpsc::channel(1);
-        let reader = AbortOnDropHandle::new(tokio::spawn(look(klipper, out)));
-        self.feed = Some(Feed { batches, lasting: false, _reader: reader });
     }
 
     /// The next batch; never returns while nobody wants one.
@@ -57,21 +49,12 @@ impl Motion {
     }
 }
 
-/// Klipper sends what it remembers at once, within half a second.
-async fn look(klipper: Endpoint, out: mpsc::Sender<Vec<Stretch>>) {
-    let batch = async { MotionFeed::open(&klipper).await.ok()?.next().await };
-    match tokio::time::timeout(LOOK, batch).await {
-        // Nobody listens any more when the feed was replaced.
-        Ok(Some(batch)) => out.send(batch).await.unwrap_or_default(),
-        Ok(None) | Err(_) => debug!(%klipper, "Klipper did not tell of its moves"),
-    }
-}
-
-/// Reads for ever, and connects again when Klipper hangs up.
+/// Reads, and connects again when Klipper hangs up.
 async fn read(klipper: Endpoint, out: mpsc::Sender<Vec<Stretch>>) {
     let mut backoff = Backoff::default();
     let mut told = false;
-    loop {
+    let mut up = Instant::now();
+    while up.elapsed() < LONGEST_GAP {
         match MotionFeed::open(&klipper).await {
             Ok(mut feed) => {
                 debug!(%klipper, "following the head's moves");
@@ -81,13 +64,15 @@ async fn read(klipper: Endpoint, out: mpsc::Sender<Vec<Stretch>>) {
                         return;
                     }
                 }
+                up = Instant::now();
             }
             Err(problem) if !told => {
                 told = true;
-                warn!(error = %problem, "frames in passing are missed: Klipper does not tell where the head goes");
+                warn!(error = %problem, "Klipper does not tell where the head goes: frames in passing are missed");
             }
             Err(_) => {}
         }
         tokio::time::sleep(backoff.next_wait()).await;
     }
+    warn!(%klipper, "the line on which Klipper tells of its moves was down too long; it is asked again at the next print");
 }

@@ -1,4 +1,4 @@
-//! Whether the head may move for a calibration. The macro checks the same again when it moves.
+//! Whether the head may move for a calibration or a trial frame. The macro checks the same again when it moves.
 
 use crate::printer::{PrintStats, Travel};
 
@@ -6,7 +6,7 @@ use crate::printer::{PrintStats, Travel};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// A print is under way or paused.
-    #[error("a print is under way: calibrate when it has ended")]
+    #[error("a print is under way: try again when it has ended")]
     Printing,
     /// Klipper has not told its limits.
     #[error("the printer's limits are not known: is Klipper ready?")]
@@ -15,7 +15,7 @@ pub enum Refusal {
     #[error("the printer is not homed: home it with G28 first")]
     NotHomed,
     /// The printer cannot reach the height.
-    #[error("the head cannot rise to a safe height: give a lower one, TIMELAPSE_CALIBRATE Z=mm")]
+    #[error("the head cannot rise to a safe height: give a lower one behind the command, Z=mm")]
     TooLow,
     /// X is too short.
     #[error("the X axis is too short, or its limits are not known")]

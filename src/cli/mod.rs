@@ -4,6 +4,7 @@ mod annotate;
 mod calibrate;
 mod check;
 mod doctor;
+mod dry_run;
 mod failure;
 mod meter;
 mod moonraker_args;
@@ -15,6 +16,7 @@ mod render;
 mod run;
 pub mod schema;
 mod sessions;
+mod status;
 mod strip;
 mod trace;
 
@@ -38,12 +40,14 @@ enum Command {
     Calibrate(calibrate::Calibrate),
     Check(check::Check),
     Doctor(doctor::Doctor),
+    DryRun(Box<dry_run::DryRun>),
     Plan(Box<plan::Plan>),
     Queue(queue::Queue),
     Render(Box<render::Render>),
     Run(run::Run),
     Schema(schema::Schema),
     Sessions(sessions::Sessions),
+    Status(status::Status),
     Strip(strip::Strip),
     Trace(trace::Trace),
 }
@@ -57,12 +61,14 @@ impl Cli {
             Command::Calibrate(calibrate) => calibrate.run(),
             Command::Check(check) => check.run(),
             Command::Doctor(doctor) => doctor.run(),
+            Command::DryRun(dry_run) => dry_run.run(),
             Command::Plan(plan) => plan.run(),
             Command::Queue(queue) => queue.run(),
             Command::Render(command) => command.run(),
             Command::Run(run) => run.run(),
             Command::Schema(schema) => schema.run(),
             Command::Sessions(command) => command.run(),
+            Command::Status(status) => status.run(),
             Command::Strip(strip) => strip.run(),
             Command::Trace(trace) => trace.run(),
         }

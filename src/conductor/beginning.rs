@@ -46,6 +46,7 @@ pub(super) async fn begin(desk: &Desk, shoot: Shoot) -> Result<Begun, StoreError
                     camera: shoot.cameras.first().map(|camera| camera.spec.name.clone()),
                     settings: serde_json::json!(shoot.settings),
                     reels,
+                    layers: None,
                 })?,
             };
             let frames = store.frames(&session.id)?;

@@ -42,7 +42,7 @@ pub(super) fn frame_error(last: &LastFrame, reason: &str) -> Json {
 #[must_use]
 pub(super) fn render_started(frames: usize, settings: &Settings) -> Json {
     json!({
-        "action": "render", "status": "started", "framecount": frames.to_string(),
+        "action": "render", "status": "started", "framecount": frames.to_string(), "msg": "Rendering started",
         "settings": {
             "framerate": settings.output_framerate,
             "crf": settings.constant_rate_factor,
@@ -83,22 +83,22 @@ pub(super) fn render_error(error: &RenderError) -> Json {
     event
 }
 
-/// Somebody cancelled it. An error to the UIs: they know no other end without a film.
+/// It ended without a film, in a sentence for whoever waits for it. An error to the UIs: they know no other such end.
 #[must_use]
-pub(super) fn render_cancelled() -> Json {
-    json!({"action": "render", "status": "error", "msg": "The film was cancelled; the frames are kept"})
+pub(super) fn render_failed(reason: &str) -> Json {
+    json!({"action": "render", "status": "error", "msg": reason})
 }
 
-/// There is nothing to make a film of.
+/// Nothing comes of it, which nobody needs to be told: the pages show no progress any more.
 #[must_use]
-pub(super) fn render_skipped() -> Json {
-    json!({"action": "render", "status": "skipped", "msg": "No frames to make a film of"})
+pub(super) fn render_skipped(reason: &str) -> Json {
+    json!({"action": "render", "status": "skipped", "msg": reason})
 }
 
 /// A print's frames in words: for the console and for Moonraker's history.
 pub(super) fn summary(frames: u32, misses: u32, surveyed: &Surveyed) -> String {
     let Surveyed { off_mm, unsteady, added_s, .. } = *surveyed;
-    let mut text = format!("{frames} frames");
+    let mut text = if frames == 1 { "1 frame".to_owned() } else { format!("{frames} frames") };
     if misses > 0 {
         text += &format!(", {misses} missed");
     }
@@ -121,6 +121,7 @@ mod tests {
     #[test]
     fn a_summary_says_only_what_there_is_to_say() {
         let nothing = Surveyed::default();
+        assert_eq!(summary(1, 0, &nothing), "1 frame");
         assert_eq!(summary(55, 0, &nothing), "55 frames");
         let planned = Surveyed { added_s: 28.6, ..nothing };
         assert_eq!(summary(20, 2, &planned), "20 frames, 2 missed, about 29 s added (1.4 s a frame)");

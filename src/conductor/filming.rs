@@ -10,6 +10,7 @@ use tracing::{debug, error, info, warn};
 
 use super::around::Around;
 use super::beginning::{Begun, begin};
+use super::finished::Finished;
 use super::frame_call::Standstill;
 use super::holds::Holds;
 use super::lane::{Lane, Moment};
@@ -48,6 +49,31 @@ impl Viewpoint {
     pub fn reel(&self, track: &str) -> NewReel {
         let camera = Some(self.spec.name.clone());
         NewReel { camera, camera_uid: self.uid.clone(), track: track.to_owned(), view: self.view }
+    }
+
+    /// Takes over what calibration found out about it, unless the user has set its delay.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn recall(&mut self, store: &Store) -> Result<(), StoreError> {
+        if !self.delay_is_set {
+            let known = calibration::known(store, &self.spec, self.uid.as_deref())?;
+            self.spec.timing = known.map(|timing| timing.for_camera());
+        }
+        Ok(())
+    }
+}
+
+/// Gives each camera what calibration found out about it.
+pub async fn recall_calibrations(store: &SharedStore, cameras: &mut [Viewpoint]) {
+    let mut recalled = cameras.to_vec();
+    let work = on_disk(store, move |store| {
+        recalled.iter_mut().try_for_each(|camera| camera.recall(store))?;
+        Ok(recalled)
+    });
+    match work.await {
+        Ok(recalled) => cameras.clone_from_slice(&recalled),
+        Err(problem) => warn!(error = %problem, "what calibration found could not be read"),
     }
 }
 
@@ -91,7 +117,8 @@ pub(super) struct Due {
 enum Command {
     Frame(Box<Due>),
     Skipped { layer: Option<u32>, reason: String },
-    Finish { outcome: Outcome, film_asked: bool },
+    Know { job_id: Option<String>, layers: Option<u32> },
+    Finish { outcome: Outcome, film_asked: bool, finished: Option<Finished> },
 }
 
 /// When the machine was stopped, if it was.
@@ -155,11 +182,19 @@ impl Filming {
         }
     }
 
-    /// Ends the session once the frames that are due have been taken; the handle tells when that is done.
-    pub(super) fn finish(self, outcome: Outcome, film_asked: bool) -> JoinHandle<()> {
+    /// Notes what became known of the print; `None` leaves what is known.
+    pub(super) fn know(&self, job_id: Option<String>, layers: Option<u32>) {
+        let commands = self.commands.clone();
+        // Waits for a place in the queue, which the store's speed bounds.
+        tokio::spawn(async move { commands.send(Command::Know { job_id, layers }).await });
+    }
+
+    /// Ends the session once the frames that are due have been taken, and takes the still of the `finished` part; the handle
+    /// tells when that is done.
+    pub(super) fn finish(self, outcome: Outcome, film_asked: bool, finished: Option<Finished>) -> JoinHandle<()> {
         let Self { commands, task, .. } = self;
         // Waits for a place in the queue, bounded by the cameras' own time limits.
-        tokio::spawn(async move { commands.send(Command::Finish { outcome, film_asked }).await });
+        tokio::spawn(async move { commands.send(Command::Finish { outcome, film_asked, finished }).await });
         task
     }
 
@@ -177,7 +212,7 @@ struct Worker {
 impl Worker {
     async fn run(self, mut shoot: Shoot, mut queue: mpsc::Receiver<Command>) {
         let Self { desk } = self;
-        desk.take_over_calibrations(&mut shoot.cameras).await;
+        recall_calibrations(&desk.store, &mut shoot.cameras).await;
         // Opened first: a camera takes longer to connect than the disk to answer.
         let cameras: Vec<(Viewpoint, Camera)> =
             shoot.cameras.iter().map(|v| (v.clone(), Camera::open(v.spec.clone(), desk.clock))).collect();
@@ -221,9 +256,21 @@ impl Worker {
                     info!(session = %session.id, ?layer, reason, "frame skipped");
                     desk.note_miss(&session.id, Miss { at: desk.clock.wall(), layer, reason, ..Miss::default() }).await;
                 }
-                Command::Finish { outcome, film_asked } => {
-                    for lane in lanes {
-                        lane.finish().await;
+                Command::Know { job_id, layers } => {
+                    let id = session.id.clone();
+                    let noted = desk.disk(move |store| store.set_about(&id, job_id.as_deref(), layers));
+                    if let Err(problem) = noted.await {
+                        warn!(error = %problem, "what became known of the print was not noted");
+                    }
+                }
+                Command::Finish { outcome, film_asked, finished } => {
+                    let film_waits = finished.as_ref().is_some_and(|finished| finished.for_film);
+                    let mut endings: Vec<_> = lanes.into_iter().map(|lane| lane.end(finished.clone())).collect();
+                    for ending in &mut endings {
+                        ending.frames().await;
+                        if film_waits {
+                            ending.closed().await;
+                        }
                     }
                     let at = desk.clock.wall();
                     let id = session.id.clone();
@@ -235,6 +282,10 @@ impl Worker {
                         Ok(summary) => {
                             let frames = summary.frames;
                             desk.tell(Event::Ended { summary: Box::new(summary), film_asked }).await;
+                            // The still is taken in the light of the print.
+                            for ending in &mut endings {
+                                ending.closed().await;
+                            }
                             around.end(begun, outcome.as_str(), frames).await;
                         }
                         Err(problem) => error!(error = %problem, "the end of the print could not be noted"),
@@ -244,7 +295,7 @@ impl Worker {
             }
         }
         for lane in lanes {
-            lane.finish().await;
+            lane.end(None).closed().await;
         }
     }
 }
@@ -283,17 +334,6 @@ impl Desk {
         let id = session.clone();
         if let Err(problem) = self.disk(move |store| store.miss(&id, &miss)).await {
             warn!(error = %problem, "a miss could not be noted");
-        }
-    }
-
-    /// Gives each camera what calibration found out about it, unless the user has set its delay.
-    async fn take_over_calibrations(&self, cameras: &mut [Viewpoint]) {
-        for camera in cameras.iter_mut().filter(|camera| !camera.delay_is_set) {
-            let (spec, uid) = (camera.spec.clone(), camera.uid.clone());
-            match self.disk(move |store| calibration::known(store, &spec, uid.as_deref())).await {
-                Ok(known) => camera.spec.timing = known.map(|timing| timing.for_camera()),
-                Err(problem) => warn!(error = %problem, "what calibration found could not be read"),
-            }
         }
     }
 

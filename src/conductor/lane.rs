@@ -1,16 +1,17 @@
 //! One camera of a print: takes and stores its frames one after the other, in the order they fell due, whatever the
 //! other cameras do.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use super::around::FrameInWork;
 use super::filming::{Desk, Due, Viewpoint};
+use super::finished::{self, Finished};
 use super::holds::Hold;
 use super::{Event, NewestFrame, ShotId};
 use crate::camera::{Camera, CameraFacts};
@@ -42,7 +43,31 @@ pub(super) struct Moment {
 pub(super) struct Lane {
     moments: mpsc::Sender<Moment>,
     late: mpsc::Sender<Moment>,
+    finished: oneshot::Sender<Finished>,
+    frames: oneshot::Receiver<()>,
     task: JoinHandle<()>,
+}
+
+/// A camera whose last frames are taken.
+#[derive(Debug)]
+pub(super) struct LaneEnd {
+    frames: oneshot::Receiver<()>,
+    task: Option<JoinHandle<()>>,
+}
+
+impl LaneEnd {
+    /// Waits until every frame that was due is stored or missed.
+    pub(super) async fn frames(&mut self) {
+        // Bounded by the camera's own time limits; an error is a panic in there, and not ours.
+        (&mut self.frames).await.ok();
+    }
+
+    /// Waits until the still of the finished part is taken, if it was wanted, and the camera is closed. Bounded, too.
+    pub(super) async fn closed(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.await.ok();
+        }
+    }
 }
 
 impl Lane {
@@ -59,6 +84,8 @@ impl Lane {
     ) -> Self {
         let (moments, queue) = mpsc::channel(QUEUE);
         let (late, too_late) = mpsc::channel(LATE_QUEUE);
+        let (finished, wanted) = oneshot::channel();
+        let (frames_done, frames) = oneshot::channel();
         let worker = Worker {
             desk,
             session,
@@ -67,10 +94,16 @@ impl Lane {
             publisher,
             hold,
             reels: HashMap::new(),
+            filmed: BTreeSet::new(),
             misses: Misses { gone_after, in_a_row: 0 },
         };
-        let task = tokio::spawn(worker.run(queue, too_late));
-        Self { moments, late, task }
+        let task = tokio::spawn(async move {
+            let worker = worker.run(queue, too_late).await;
+            // Nobody may wait for it.
+            frames_done.send(()).ok();
+            worker.close(wanted.await.ok()).await;
+        });
+        Self { moments, late, finished, frames, task }
     }
 
     /// Takes a frame.
@@ -82,12 +115,15 @@ impl Lane {
         }
     }
 
-    /// Takes the frames that are due, and closes the camera.
-    pub(super) async fn finish(self) {
-        let Self { moments, late, task } = self;
+    /// Takes the frames that are due, then the still of the finished part when it is wanted, and closes the camera.
+    pub(super) fn end(self, still: Option<Finished>) -> LaneEnd {
+        let Self { moments, late, finished, frames, task } = self;
         drop((moments, late));
-        // Bounded by the camera's own time limits; a panic in there is not ours.
-        task.await.ok();
+        if let Some(still) = still {
+            // Fails only when the task has panicked.
+            finished.send(still).ok();
+        }
+        LaneEnd { frames, task: Some(task) }
     }
 }
 
@@ -119,13 +155,15 @@ struct Worker {
     camera: Camera,
     publisher: Option<Publisher>,
     hold: Hold,
-    /// The reel of each track that has had a frame.
+    /// The reel of each track for which a frame was due.
     reels: HashMap<&'static str, u32>,
+    /// The reels that have had a frame in this run of the agent.
+    filmed: BTreeSet<u32>,
     misses: Misses,
 }
 
 impl Worker {
-    async fn run(mut self, mut queue: mpsc::Receiver<Moment>, mut too_late: mpsc::Receiver<Moment>) {
+    async fn run(mut self, mut queue: mpsc::Receiver<Moment>, mut too_late: mpsc::Receiver<Moment>) -> Self {
         self.greet().await;
         let mut measured = false;
         loop {
@@ -146,6 +184,14 @@ impl Worker {
         }
         while let Some(moment) = too_late.recv().await {
             self.overrun(moment).await;
+        }
+        self
+    }
+
+    async fn close(self, still: Option<Finished>) {
+        // The printer would have to trigger this one.
+        if let Some(still) = still.filter(|_| self.viewpoint.spec.gcode().is_none()) {
+            finished::take(&self.desk, &self.session, still, &self.camera, self.name(), &self.filmed).await;
         }
         self.camera.close().await;
     }
@@ -184,6 +230,7 @@ impl Worker {
         };
         match self.take(reel, shot, due).await {
             Ok(()) => {
+                self.filmed.insert(reel);
                 if let Some(missed) = self.misses.over() {
                     let line = format!("Timelapse: camera '{}' is back after {missed} missed frames", self.name());
                     self.desk.tell(Event::Say(line)).await;

@@ -164,6 +164,12 @@ impl Live {
         &self.shots
     }
 
+    /// The layer of the next frame that is still to come.
+    pub(super) fn next_layer(&self) -> Option<u32> {
+        let ahead = self.shots.iter().find(|shot| matches!(shot.state, State::Planned | State::Armed));
+        ahead.map(|shot| shot.snapshot.layer)
+    }
+
     /// How it went so far.
     pub(super) fn report(&self) -> Report {
         Report::of(&self.shots)

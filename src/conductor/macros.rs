@@ -74,9 +74,27 @@ fn trigger(name: &str) -> &str {
 /// A line on the console. Characters that mean something to Klipper's parser are replaced.
 #[must_use]
 pub(super) fn say(text: &str) -> String {
-    let text: String =
-        text.chars().map(|c| if matches!(c, '"' | '\\' | ';' | '*' | '\n' | '\r') { ' ' } else { c }).collect();
+    let harmless = |c| match c {
+        // Would begin a comment.
+        ';' => ',',
+        '"' | '\\' | '*' | '\n' | '\r' => ' ',
+        other => other,
+    };
+    let text: String = text.chars().map(harmless).collect();
     format!("_TIMELAPSE_SAY MSG=\"{}\"", text.replace('\'', "\u{2019}"))
+}
+
+/// What Mainsail's filter of timelapse commands hides on its console, where each script is a line: those that begin so.
+const HIDDEN: [&str; 4] =
+    ["_SET_TIMELAPSE_SETUP", "HYPERLAPSE ACTION=", "SET_GCODE_VARIABLE MACRO=TIMELAPSE_", "TIMELAPSE_TAKE_FRAME"];
+/// Changes nothing, and is hidden.
+const UNSEEN: &str = "SET_GCODE_VARIABLE MACRO=TIMELAPSE_TAKE_FRAME VARIABLE=takingframe VALUE=False";
+
+/// The script so that the filter hides it, when it is one of ours.
+#[must_use]
+pub(super) fn unseen(script: String) -> String {
+    let ours = script.contains("_TIMELAPSE_") && !HIDDEN.iter().any(|begin| script.starts_with(begin));
+    if ours { format!("{UNSEEN}\n{script}") } else { script }
 }
 
 /// Frames by time.
@@ -112,6 +130,16 @@ mod tests {
         let said = say("the file \"a;b*c\" isn't\nthere\\");
         assert_eq!(said.matches('"').count(), 2);
         assert!(!said.contains(['\'', ';', '*', '\n', '\\']), "{said}");
+    }
+
+    #[test]
+    fn our_scripts_are_hidden_on_mainsails_console_and_those_of_users_are_not() {
+        for script in [say("a word"), hyperlapse_start(30), hyperlapse_stop(), clear_stopped()] {
+            let sent = unseen(script.clone());
+            assert!(HIDDEN.iter().any(|begin| sent.starts_with(begin)), "{sent}");
+            assert!(sent.ends_with(&script), "{sent}");
+        }
+        assert_eq!(unseen("LIGHT_ON".to_owned()), "LIGHT_ON");
     }
 
     #[test]

@@ -106,8 +106,6 @@ pub enum Order {
     },
     /// Tell of every move of the head ([`super::Conductor::moved`]), or no longer.
     FollowMotion(bool),
-    /// Tell of the moves of the last seconds, once.
-    LookBack,
 }
 
 /// What does not change while the agent runs.

@@ -7,6 +7,7 @@
 //! What takes time is done by workers: [`filming`] hands each moment of a print to its cameras, a `lane` takes and stores
 //! the frames of one camera, [`films`] makes films.
 
+mod about;
 mod around;
 mod beginning;
 mod camera_options;
@@ -14,9 +15,11 @@ mod catch_up;
 mod events;
 pub mod filming;
 pub mod films;
+mod finished;
 mod frame_call;
 mod holds;
 mod lane;
+mod last_print;
 mod live;
 mod macros;
 mod messages;
@@ -29,6 +32,7 @@ mod requests;
 pub(crate) mod scheme;
 mod shots;
 pub mod standing_orders;
+mod status;
 mod survey;
 mod view;
 mod visit;
@@ -41,10 +45,13 @@ use serde_json::Value as Json;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
+use self::about::{About, HistoryJob};
 use self::events::LastFrame;
 use self::filming::{Due, Filming, Shoot, Viewpoint};
 use self::films::{Ending, ending};
+use self::finished::Head;
 use self::frame_call::{FrameCall, counted};
+pub use self::last_print::{LastPrint, last_print};
 pub use self::messages::{Event, Order, ShotId, Workshop};
 pub use self::newest::{Newest, NewestFrame};
 use self::survey::Survey;
@@ -60,6 +67,8 @@ pub(crate) const SAID: &str = "moonlapse::said";
 
 /// The hold is rounded up to a multiple of this, s.
 const HOLD_STEP: f64 = 0.02;
+/// A print that has not lasted longer has just begun, s.
+const JUST_NOW: f64 = 5.0;
 
 /// A print that is under way and filmed.
 #[derive(Debug)]
@@ -81,6 +90,9 @@ struct Current {
     last_layer: Option<u32>,
     /// Klipper knows nothing of this print: it lasts from TIMELAPSE_START to TIMELAPSE_STOP.
     streamed: bool,
+    about: About,
+    /// Few frames are left to come.
+    closing: bool,
 }
 
 /// Decides. See the module's documentation.
@@ -111,6 +123,10 @@ pub struct Conductor {
     macros_ready: bool,
     /// What an earlier run of the agent left open has been looked after.
     caught_up: bool,
+    /// The head of a print that has just ended.
+    head: tokio::sync::watch::Sender<Head>,
+    /// The print under way, as the history has it.
+    history: Option<HistoryJob>,
     orders: Vec<Order>,
 }
 
@@ -134,6 +150,8 @@ impl Conductor {
             macros_have: None,
             macros_ready: false,
             caught_up: false,
+            head: tokio::sync::watch::Sender::new(Head::Moves),
+            history: None,
             orders: Vec::new(),
         }
     }
@@ -184,6 +202,7 @@ impl Conductor {
             self.gcode(after.map_or_else(macros::hyperlapse_stop, macros::hyperlapse_start));
         }
         self.set_up_macros(printer);
+        self.prepare_film();
         self.follow(printer);
         if self.current.is_some() && watch::differs(&before_all, &self.settings, printer) {
             self.watch_anew(printer);
@@ -200,6 +219,8 @@ impl Conductor {
             }
         }
         self.cameras = cameras;
+        // Films are turned as the webcam is.
+        self.prepare_film();
     }
 
     /// Klipper is ready, and its full state is known.
@@ -211,6 +232,7 @@ impl Conductor {
         }
         self.set_up_macros(printer);
         self.catch_up(printer);
+        self.prepare_film();
         self.follow(printer);
         self.rearm(printer);
     }
@@ -223,8 +245,8 @@ impl Conductor {
             current.filming.halt(self.workshop.clock.monotonic());
         }
         self.end_current(Outcome::Error);
+        self.set_head(Head::Taken);
         self.workshop.films.set_printing(false);
-        self.prepare_film();
     }
 
     /// The printer's state changed.
@@ -246,13 +268,15 @@ impl Conductor {
                 self.end_current(outcome);
             }
         }
-        if self.current.is_none() && stats.state.is_active() && self.settings.enabled {
+        let printing = stats.state.is_active();
+        self.know_layers(&stats);
+        if self.current.is_none() && printing && self.settings.enabled {
             self.begin(stats, printer);
         }
         self.read_on(printer);
-        self.look_back();
-        self.workshop.films.set_printing(printer.print_stats().state.is_active());
-        self.prepare_film();
+        self.watch_head(printer);
+        self.workshop.films.set_printing(printing);
+        self.watch_progress(printer);
         self.arm();
     }
 
@@ -287,7 +311,7 @@ impl Conductor {
             ..FrameMeta::default()
         };
         let standstill = call.standstill(printer.clock(), received);
-        current.survey.expect(&call, standstill.span.until, met);
+        current.survey.expect(&call, met);
         let track = if call.hyperlapse { HYPERLAPSE } else { LAYERS };
         let planned = call.frame.map(|number| ShotId { print: current.number, number });
         let taken = current.filming.frame(Due { standstill, track, meta, planned });
@@ -367,7 +391,9 @@ impl Conductor {
 
     fn begin(&mut self, stats: PrintStats, printer: &Printer) {
         let since = Duration::try_from_secs_f64(stats.total_duration).unwrap_or_default();
+        let just_now = stats.total_duration < JUST_NOW;
         self.begin_filming(stats.filename, stats.total_duration, since);
+        self.listen(just_now);
         self.watch_anew(printer);
         if let Some(cycle_s) = self.settings.hyperlapse() {
             self.gcode(macros::hyperlapse_start(cycle_s));
@@ -403,7 +429,10 @@ impl Conductor {
             survey: Survey::default(),
             last_layer: None,
             streamed: false,
+            about: About::default(),
+            closing: false,
         });
+        self.know_job();
     }
 
     fn end_current(&mut self, outcome: Outcome) {
@@ -416,10 +445,17 @@ impl Conductor {
             self.stopped = false;
             self.gcode(macros::clear_stopped());
         }
-        let Current { number, watch, survey, filming, film_asked, .. } = current;
+        let Current { number, watch, survey, filming, film_asked, streamed, .. } = current;
         self.unwatch(&watch);
+        if survey.is_listening() {
+            self.orders.push(Order::FollowMotion(false));
+        }
         self.finished = Some(Finished { number, watch, survey });
-        self.ending = Some(filming.finish(outcome, film_asked));
+        // Who streams G-code says when it ends, and nothing of the head.
+        let complete = outcome == Outcome::Complete && !streamed;
+        let finished = complete.then(|| self.finished_part());
+        self.ending = Some(filming.finish(outcome, film_asked, finished));
+        self.prepare_film();
     }
 
     fn ended(&mut self, summary: &SessionSummary, film_asked: bool) {
@@ -501,7 +537,7 @@ impl Conductor {
 
     fn gcode(&mut self, script: String) {
         if self.macros_ready {
-            self.orders.push(Order::Gcode(script));
+            self.orders.push(Order::Gcode(macros::unseen(script)));
         }
     }
 }

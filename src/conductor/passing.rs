@@ -125,6 +125,11 @@ impl InPassing {
         &self.shots
     }
 
+    /// The layer of the next frame that is still to come.
+    pub(super) fn next_layer(&self) -> Option<u32> {
+        self.shots.iter().find(|shot| shot.state == State::Planned).map(|shot| shot.snapshot.layer)
+    }
+
     /// How it went so far.
     pub(super) fn report(&self) -> Report {
         Report::of(&self.shots)

@@ -4,10 +4,13 @@ use serde_json::{Value as Json, json};
 use tracing::{info, warn};
 
 use super::films::{Ending, Job, Shooting, ending};
-use super::{Conductor, macros};
+use super::{Conductor, Current, macros};
 use crate::config::Settings;
 use crate::printer::Printer;
 use crate::session::{Outcome, SessionId, View};
+
+/// From here on a print nears its end, as a part of its file.
+const CLOSING: f64 = 0.95;
 
 impl Conductor {
     /// One of the control macros was called.
@@ -33,8 +36,9 @@ impl Conductor {
                 self.say("Timelapse: no more frames of this print; the film is made at its end");
             }
             Some("status") => {
-                let status = self.status();
-                self.say(&status);
+                for line in self.status() {
+                    self.say(&line);
+                }
             }
             other => warn!(?other, "a macro asked for something unknown; are the macros of another version?"),
         }
@@ -52,9 +56,10 @@ impl Conductor {
             current.film_asked = true;
             self.prepare_film();
             info!("a film will be made when the print ends");
-            return Ok(json!({"status": "queued"}));
+            return Ok(json!({"action": "render", "status": "queued"}));
         }
-        self.make(true, false)
+        let session = self.make(true, false)?;
+        Ok(json!({"action": "render", "status": "started", "session": session.as_str()}))
     }
 
     /// Somebody wants the frames as a zip.
@@ -63,16 +68,18 @@ impl Conductor {
     ///
     /// A sentence for whoever asked.
     pub fn save_frames(&mut self) -> Result<Json, String> {
-        self.make(false, true)
+        let session = self.make(false, true)?;
+        Ok(json!({"action": "saveframes", "status": "running", "session": session.as_str()}))
     }
 
-    fn make(&mut self, film: bool, archive: bool) -> Result<Json, String> {
+    /// Has something made of the present print, or of the last one.
+    fn make(&mut self, film: bool, archive: bool) -> Result<SessionId, String> {
         let session = self.current.as_ref().and_then(|c| c.session.clone()).or_else(|| self.latest.clone());
         let Some(session) = session else {
             return Err("there are no frames yet; `moonlapse sessions` lists the earlier prints".to_owned());
         };
         self.queue(session.clone(), film, archive, true)?;
-        Ok(json!({"status": "started", "session": session.as_str()}))
+        Ok(session)
     }
 
     /// Has something made of a session; `asked` when somebody waits for it.
@@ -97,23 +104,19 @@ impl Conductor {
         films.configure(&self.settings);
         let shooting = self.current.as_ref().and_then(|current| {
             let film_wanted = ending(&self.settings, Outcome::Complete, current.film_asked) == Ending::Film;
-            Some(Shooting { session: current.session.clone()?, settings: self.film_settings(), film_wanted })
+            let Current { session, closing, .. } = current;
+            Some(Shooting { session: session.clone()?, settings: self.film_settings(), film_wanted, closing: *closing })
         });
         films.set_shooting(shooting);
     }
 
-    fn status(&self) -> String {
-        let Self { settings, last_frame, misses, .. } = self;
-        match &self.current {
-            _ if !settings.enabled => "Timelapse: switched off".to_owned(),
-            None => "Timelapse: waiting for a print".to_owned(),
-            Some(current) => format!(
-                "Timelapse: {} {}; {} frames, {misses} missed; camera {}",
-                if self.stopped { "stopped for" } else { "filming" },
-                current.print_file,
-                last_frame.count,
-                self.cameras.first().map_or("none", |c| c.spec.name.as_str()),
-            ),
+    /// When a print nears its end, less is left to encode after it.
+    pub(super) fn watch_progress(&mut self, printer: &Printer) {
+        let closing = printer.progress() >= CLOSING;
+        if let Some(current) = &mut self.current
+            && std::mem::replace(&mut current.closing, closing) != closing
+        {
+            self.prepare_film();
         }
     }
 }

@@ -112,6 +112,15 @@ impl StandingOrders {
         if !Self::wanted(&self.settings) {
             return Err(OrdersError::Unwanted);
         }
+        self.scheme()
+    }
+
+    /// As [`StandingOrders::options`], whether the settings want it or not.
+    ///
+    /// # Errors
+    ///
+    /// The settings cannot be understood.
+    pub fn scheme(&self) -> Result<(engine::Options, planner::Options), OrdersError> {
         let mut printer = Printer::default();
         printer.reset(self.printer.clone(), MonoTime::ZERO);
         let Scheme { engine, planner } = Scheme::new(&self.settings, &printer, self.settings.park_time)?;

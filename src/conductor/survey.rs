@@ -1,27 +1,25 @@
 //! Whether the head stood where it should, and what the frames really took: by Klipper's own list of moves. Pure.
 //!
-//! Klipper keeps its moves of the last thirty seconds. They are asked for now and then, a few seconds after a frame: for
-//! each of the first frames, later once a minute, so that Klipper's own time for it stays below a thousandth of a core.
+//! Klipper tells of every move while somebody listens, twice a second. That is for the first frames of a print only, as a
+//! detailed model has hundreds of moves a second and Klipper's time is dear on a small host. It begins with the print, when
+//! there is nothing to catch up on: Klipper remembers thirty seconds, and tells them in one piece.
 
 use std::collections::VecDeque;
 
 use super::frame_call::FrameCall;
 use super::live::Met;
 use super::visit::{Stand, Visit};
-use crate::clock::MonoTime;
 use crate::moonraker::Stretch;
 use crate::printer::Trajectory;
 
-/// So long after a frame its moves and those behind it are in Klipper's list, s: its queue holds up to two seconds.
-const SETTLED: f64 = 3.0;
-/// Klipper forgets moves of before, s; a look must come some seconds earlier.
-const REMEMBERED: f64 = 24.0;
-/// So many looks come as often as there are frames; each tells of several.
-const EAGER: u32 = 8;
-/// Two looks lie so far apart at least, s.
-const NEXT: f64 = 8.0;
-/// And so far after the eager ones, s.
-const CALM: f64 = 60.0;
+/// So many frames are looked at.
+const ENOUGH: u32 = 12;
+/// And for so long at most, s of print time.
+const LONGEST: f64 = 1800.0;
+/// Frames that may wait for their moves: Klipper's queue holds two seconds.
+const WAITING: usize = 16;
+/// What is not known so long after a frame never will be, s of print time.
+const FORGOTTEN: f64 = 15.0;
 /// A stand is announced to a millisecond; its very end is not looked at, s.
 const EDGE: f64 = 0.002;
 
@@ -44,8 +42,6 @@ struct Waiting {
     /// Where the head should stand, mm; an axis that is not told is free.
     place: [Option<f64>; 2],
     planned_s: Option<f64>,
-    /// On our clock.
-    over: MonoTime,
 }
 
 /// The frames of one print.
@@ -53,8 +49,10 @@ struct Waiting {
 pub(super) struct Survey {
     waiting: VecDeque<Waiting>,
     way: Trajectory,
-    looked: Option<MonoTime>,
-    looks: u32,
+    /// Print time of the first move that was heard of, s.
+    since: Option<f64>,
+    /// Klipper is listened to.
+    listening: bool,
     calls: u32,
     frames: u32,
     off_mm: f64,
@@ -66,8 +64,24 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    /// A frame was called; the head stands until `over`. `met` where it was planned.
-    pub(super) fn expect(&mut self, call: &FrameCall, over: MonoTime, met: Option<Met>) {
+    /// Klipper's moves are told from now on, or no more.
+    pub(super) fn listen(&mut self, listening: bool) {
+        self.listening = listening;
+        self.waiting.clear();
+    }
+
+    /// Whether Klipper's moves are told.
+    pub(super) fn is_listening(&self) -> bool {
+        self.listening
+    }
+
+    /// Whether it has heard enough.
+    pub(super) fn is_done(&self) -> bool {
+        self.frames >= ENOUGH || self.since.is_some_and(|since| self.way.until() > since + LONGEST)
+    }
+
+    /// A frame was called. `met` where it was planned.
+    pub(super) fn expect(&mut self, call: &FrameCall, met: Option<Met>) {
         self.calls += 1;
         let planned_s = met.map(|met| met.cost_s);
         self.planned_s += planned_s.unwrap_or_default();
@@ -81,34 +95,25 @@ impl Survey {
             parked: call.parked,
             returns: call.returns,
         };
-        if self.waiting.len() >= 64 {
-            self.waiting.pop_front();
+        if self.listening {
+            self.waiting.truncate(WAITING - 1);
+            self.waiting.push_back(Waiting { stand, place, planned_s });
         }
-        self.waiting.push_back(Waiting { stand, place, planned_s, over });
     }
 
-    /// Whether Klipper's moves are wanted now; they are given to [`Survey::moved`].
-    pub(super) fn wants_look(&mut self, now: MonoTime) -> bool {
-        // What is older than Klipper's memory will never be known.
-        self.waiting.retain(|frame| now.secs_since(frame.over) < REMEMBERED);
-        let settled = self.waiting.iter().any(|frame| now.secs_since(frame.over) >= SETTLED);
-        let apart = if self.looks < EAGER { NEXT } else { CALM };
-        let due = settled && self.looked.is_none_or(|before| now.secs_since(before) >= apart);
-        if due {
-            self.looked = Some(now);
-            self.looks += 1;
-        }
-        due
-    }
-
-    /// Klipper's moves of the last seconds.
+    /// Klipper has moved the head.
     pub(super) fn moved(&mut self, stretches: Vec<Stretch>) {
+        if let Some(first) = stretches.first() {
+            self.since.get_or_insert(first.time);
+        }
         self.way.extend(stretches);
         let (way, mut still_waiting) = (std::mem::take(&mut self.way), VecDeque::new());
         for frame in std::mem::take(&mut self.waiting) {
             match Visit::of(&frame.stand, &way) {
                 Some(visit) => self.visited(&frame, &visit),
-                None => still_waiting.push_back(frame),
+                // A frame whose moves have been forgotten is never known.
+                None if frame.stand.until > way.until() - FORGOTTEN => still_waiting.push_back(frame),
+                None => {}
             }
         }
         (self.way, self.waiting) = (way, still_waiting);
@@ -153,10 +158,6 @@ mod tests {
 
     use super::*;
 
-    fn at(secs: f64) -> MonoTime {
-        MonoTime::from_secs_f64(secs).unwrap()
-    }
-
     /// A move of a tenth of a second along x that begins at print time `time`, with a constant speed.
     fn dash(time: f64, from: f64, to: f64) -> Stretch {
         let (speed, direction) = ((to - from).abs() * 10.0, [(to - from).signum(), 0.0, 0.0]);
@@ -178,31 +179,50 @@ mod tests {
             "parked": 1, "back": 1, "park_x": 10.0, "park_y": 0.0}))
     }
 
-    #[test]
-    fn frames_are_looked_at_a_few_seconds_later_and_many_of_them_seldom() {
+    fn listening() -> Survey {
         let mut survey = Survey::default();
-        let mut looks = 0;
-        for second in 0..400 {
-            let now = at(1000.0 + f64::from(second));
-            if second % 4 == 0 {
-                survey.expect(&call(f64::from(second)), now, None);
-                assert!(second > 0 || !survey.wants_look(now), "its moves are not planned yet");
-            }
-            looks += u32::from(survey.wants_look(now));
+        survey.listen(true);
+        survey
+    }
+
+    #[test]
+    fn it_has_heard_enough_after_the_first_frames_or_after_half_an_hour() {
+        let mut survey = listening();
+        for number in 1..=ENOUGH {
+            assert!(!survey.is_done());
+            let time = 10.0 * f64::from(number);
+            survey.expect(&call(time), None);
+            survey.moved(frame(time, 10.0));
         }
-        assert!((10..=16).contains(&looks), "{looks} looks in 400 s");
-        assert!(survey.waiting.len() < 8, "what Klipper has forgotten is not waited for");
+        assert!(survey.is_done());
+
+        let mut survey = listening();
+        survey.moved(frame(10.0, 10.0));
+        survey.moved(frame(1700.0, 10.0));
+        assert!(!survey.is_done());
+        survey.moved(frame(1900.0, 10.0));
+        assert!(survey.is_done());
+    }
+
+    #[test]
+    fn without_klippers_moves_the_time_is_the_plans_and_nothing_is_said_of_the_head() {
+        let mut survey = Survey::default();
+        let met = Met { height: 1.0, cost_s: 0.3, park: crate::planner::Target { x: Some(10.0), y: None } };
+        survey.expect(&call(10.0), Some(met));
+        survey.expect(&call(20.0), Some(met));
+        assert_eq!(survey.report(), Surveyed { added_s: 0.6, ..Surveyed::default() });
+        assert!(survey.waiting.is_empty());
     }
 
     #[test]
     fn the_worst_place_and_the_time_of_all_frames_are_told() {
-        let mut survey = Survey::default();
+        let mut survey = listening();
         let met = Met { height: 1.0, cost_s: 0.3, park: crate::planner::Target { x: Some(10.0), y: None } };
         for (number, park) in [(1.0, 10.0), (2.0, 10.25)] {
-            survey.expect(&call(10.0 * number), at(0.0), Some(met));
+            survey.expect(&call(10.0 * number), Some(met));
             survey.moved(frame(10.0 * number, park));
         }
-        survey.expect(&call(30.0), at(0.0), Some(met));
+        survey.expect(&call(30.0), Some(met));
         let Surveyed { frames, off_mm, unsteady, added_s } = survey.report();
         assert_eq!((frames, unsteady), (2, 0));
         assert!((off_mm.unwrap() - 0.25).abs() < 1e-6, "{off_mm:?}");
@@ -212,9 +232,9 @@ mod tests {
 
     #[test]
     fn a_stand_during_which_the_head_moved_is_counted_and_not_timed() {
-        let mut survey = Survey::default();
-        survey.expect(&call(10.05), at(0.0), None);
-        survey.expect(&call(20.0), at(0.0), None);
+        let mut survey = listening();
+        survey.expect(&call(10.05), None);
+        survey.expect(&call(20.0), None);
         survey.moved(frame(10.0, 10.0));
         survey.moved(frame(20.0, 10.0));
         let Surveyed { frames, unsteady, added_s, .. } = survey.report();

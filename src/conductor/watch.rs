@@ -16,7 +16,7 @@ use super::{Conductor, Current, Order, ShotId};
 use crate::camera::Span;
 use crate::config::{Mode, Settings};
 use crate::moonraker::Stretch;
-use crate::planner;
+use crate::planner::{self, Plan};
 use crate::printer::Printer;
 use crate::session::{FrameMeta, LAYERS};
 
@@ -43,6 +43,25 @@ impl Watch {
     /// By what the head does.
     pub(super) fn observed() -> Self {
         Self::Observed(Box::new(Observer::new()))
+    }
+}
+
+/// Klipper remembers its moves for so long, s.
+const MEMORY: f64 = 30.0;
+/// So many moves Klipper can tell in one piece without being held up on a small host (a Raspberry Pi 3: 0.15 s).
+const MOST_MOVES: f64 = 2000.0;
+/// A move has so many bytes in the file at least, rather less than more.
+const LINE: f64 = 20.0;
+
+/// How many moves `seconds` of the print have at `position`, at most.
+fn moves_within(seconds: f64, plan: &Plan, position: u64) -> f64 {
+    let next = plan.snapshots.partition_point(|snapshot| snapshot.span.from < position).max(1);
+    match plan.snapshots.get(next - 1..=next) {
+        #[expect(clippy::cast_precision_loss, reason = "files are smaller than 2^52 bytes")]
+        Some([a, b]) if b.time_s > a.time_s => {
+            seconds * (b.span.from - a.span.from) as f64 / (b.time_s - a.time_s) / LINE
+        }
+        _ => f64::INFINITY,
     }
 }
 
@@ -115,6 +134,7 @@ impl Conductor {
         }
         match outcome {
             Ok(planned) => {
+                current.about.planned(planned.plan.totals.layers);
                 current.watch = Watch::Planned(planned);
                 self.watch_plan(printer);
             }
@@ -149,8 +169,16 @@ impl Conductor {
         let (frames, minutes) = (plan.snapshots.len(), plan.totals.added_s / 60.0);
         let (position, layer) = (printer.file_position().unwrap_or(0), current.last_layer.unwrap_or(0));
         if in_passing {
+            if !current.survey.is_listening() && moves_within(MEMORY, &plan, position) > MOST_MOVES {
+                current.watch = Watch::Off;
+                self.say(
+                    "Timelapse: no frames in passing until the next print: asking Klipper for its moves in the middle of \
+                     this one could disturb it",
+                );
+                return;
+            }
             current.watch = Watch::InPassing(InPassing::new(plan, position, layer));
-            self.orders.push(Order::FollowMotion(true));
+            self.listen(true);
             self.say(&format!("Timelapse: {frames} frames planned, in passing"));
         } else {
             let size = printer.print_path().map_or(0, |(_, size)| size);
@@ -174,10 +202,8 @@ impl Conductor {
 
     /// Klipper or the connection to it is new: what it was told is void.
     pub(super) fn rearm(&mut self, printer: &Printer) {
-        match &mut self.current {
-            Some(Current { watch: Watch::Live(live), .. }) => live.rearm(printer.file_position().unwrap_or(0)),
-            Some(Current { watch: Watch::InPassing(_), .. }) => self.orders.push(Order::FollowMotion(true)),
-            _ => {}
+        if let Some(live) = self.live() {
+            live.rearm(printer.file_position().unwrap_or(0));
         }
         self.arm();
     }
@@ -221,7 +247,11 @@ impl Conductor {
     pub fn moved(&mut self, stretches: Vec<Stretch>, printer: &Printer) {
         let Some(Current { number, watch, filming, survey, .. }) = &mut self.current else { return };
         let Watch::InPassing(passing) = watch else {
-            return survey.moved(stretches);
+            survey.moved(stretches);
+            if survey.is_done() && !matches!(watch, Watch::Planning(_) | Watch::Planned(_)) {
+                self.listen(false);
+            }
+            return;
         };
         let passed = passing.moved(stretches);
         if self.stopped || !self.settings.enabled {
@@ -265,19 +295,44 @@ impl Conductor {
         }
     }
 
-    /// Asks for Klipper's list of moves, when there are frames to look at.
-    pub(super) fn look_back(&mut self) {
-        let now = self.workshop.clock.monotonic();
-        if self.current.as_mut().is_some_and(|current| current.survey.wants_look(now)) {
-            self.orders.push(Order::LookBack);
+    /// Klipper's moves are listened to from now on, or no more.
+    pub(super) fn listen(&mut self, listen: bool) {
+        let Some(current) = &mut self.current else { return };
+        if listen != current.survey.is_listening() {
+            current.survey.listen(listen);
+            self.orders.push(Order::FollowMotion(listen));
         }
     }
 
     pub(super) fn unwatch(&mut self, watch: &Watch) {
         match watch {
             Watch::Live(_) => self.gcode(live::disarm()),
-            Watch::InPassing(_) => self.orders.push(Order::FollowMotion(false)),
-            Watch::Off | Watch::Calls | Watch::Planning(_) | Watch::Planned(_) | Watch::Observed(_) => {}
+            Watch::Off
+            | Watch::InPassing(_)
+            | Watch::Calls
+            | Watch::Planning(_)
+            | Watch::Planned(_)
+            | Watch::Observed(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shots::tests::plan;
+    use super::*;
+
+    #[test]
+    fn how_much_klipper_would_have_to_tell_is_known_from_the_plan() {
+        let mut plan = plan("towers_relative_zhop.gcode");
+        let middle = plan.snapshots[10].span.from;
+        let usual = moves_within(MEMORY, &plan, middle);
+        assert!((100.0..MOST_MOVES * 10.0).contains(&usual), "{usual}");
+        assert!((moves_within(2.0 * MEMORY, &plan, middle) / usual - 2.0).abs() < 1e-9);
+        // Ten times as fast, ten times as many.
+        plan.snapshots.iter_mut().for_each(|snapshot| snapshot.time_s /= 10.0);
+        assert!((moves_within(MEMORY, &plan, middle) / usual - 10.0).abs() < 1e-9);
+        // At the end of the file nothing is known.
+        assert!(moves_within(MEMORY, &plan, u64::MAX).is_infinite());
     }
 }

@@ -8,13 +8,12 @@ use url::Url;
 use super::chart::Chart;
 use super::settings::InForce;
 use super::{Check, Subject};
-use crate::calibration;
 use crate::camera::{Freshness, Kind, Probe, probe};
 use crate::clock::Clock;
 use crate::conductor::filming::Viewpoint;
 use crate::conductor::webcams::{Chosen, choose};
 use crate::moonraker::Endpoint;
-use crate::session::Store;
+use crate::session::{Store, StoreError};
 
 /// Smaller pictures make films that nobody likes to look at.
 const SMALL: u32 = 640;
@@ -27,7 +26,7 @@ pub(super) async fn examine(
     clock: Clock,
 ) -> Vec<Check> {
     let Ok(host) = Url::parse(&endpoint.http_host()) else { return Vec::new() };
-    let Chosen { mut cameras, faults } = choose(&chart.webcams, settings, *snapshot_fixed, &host);
+    let Chosen { cameras, faults } = choose(&chart.webcams, settings, *snapshot_fixed, &host);
     let mut checks: Vec<Check> = faults.into_iter().map(|fault| Check::warning(Subject::Camera, fault)).collect();
     if cameras.is_empty() {
         checks.push(Check::fault(
@@ -35,7 +34,7 @@ pub(super) async fn examine(
             "there is no camera: add a webcam in Mainsail or Fluidd, or set snapshoturl in [timelapse]",
         ));
     }
-    calibrated(&mut cameras, store).await;
+    let cameras = recall(cameras, store).await;
     let looks = join_all(cameras.iter().map(|camera| probe(&camera.spec, clock))).await;
     for (camera, look) in cameras.iter().zip(&looks) {
         checks.extend(judge(camera, look));
@@ -43,24 +42,21 @@ pub(super) async fn examine(
     checks
 }
 
-/// Gives each camera what calibration found.
-async fn calibrated(cameras: &mut [Viewpoint], store: &Path) {
+/// Gives each camera what calibration found. The journal is read beside its owner.
+async fn recall(mut cameras: Vec<Viewpoint>, store: &Path) -> Vec<Viewpoint> {
     // Looking must not make a store where there is none.
     if !Store::exists(store) {
-        return;
+        return cameras;
     }
-    let (store, list) = (store.to_owned(), cameras.to_vec());
-    let known = tokio::task::spawn_blocking(move || {
+    let (store, before) = (store.to_owned(), cameras.clone());
+    let recalled = tokio::task::spawn_blocking(move || {
         let store = Store::attach(store)?;
-        list.iter().map(|camera| calibration::known(&store, &camera.spec, camera.uid.as_deref())).collect()
+        cameras.iter_mut().try_for_each(|camera| camera.recall(&store))?;
+        Ok::<_, StoreError>(cameras)
     });
-    let known: Vec<Option<calibration::Timing>> = match known.await {
-        Ok(Ok(known)) => known,
-        Ok(Err::<_, crate::session::StoreError>(_)) => return,
+    match recalled.await {
+        Ok(recalled) => recalled.unwrap_or(before),
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-    };
-    for (camera, timing) in cameras.iter_mut().zip(known).filter(|(camera, _)| !camera.delay_is_set) {
-        camera.spec.timing = timing.map(|timing| timing.for_camera());
     }
 }
 

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::chart::Klipper;
 use super::{Check, Subject};
-use crate::conductor::standing_orders::{OrdersError, StandingOrders};
-use crate::config::{Mode, ParkPosition, Settings};
+use crate::conductor::standing_orders::StandingOrders;
+use crate::config::{ParkPosition, Settings};
 
 /// Klipper's default of `max_extrude_only_distance`, mm.
 const EXTRUDE_ONLY: f64 = 50.0;
@@ -56,7 +56,7 @@ fn position(klipper: &Klipper, settings: &Settings) -> Vec<Check> {
                 Subject::Settings,
                 format!(
                     "the park position lies {off:.0} mm from the middle of the bed, but the head can go {radius:.0} mm only, \
-                     and Klipper would end the print: choose a place within the circle"
+                     so no frame is taken: choose a place within the circle"
                 ),
             ));
         }
@@ -69,15 +69,10 @@ fn position(klipper: &Klipper, settings: &Settings) -> Vec<Check> {
 
 /// The settings of the planner, read as the planner does.
 fn scheme(klipper: &Klipper, settings: &Settings) -> Option<Check> {
-    let mode = if settings.mode.plans() && settings.mode != Mode::Gcode { settings.mode } else { Mode::Auto };
-    let settings = Settings { enabled: true, annotate_files: true, mode, ..settings.clone() };
-    let orders = StandingOrders { program: PathBuf::new(), settings, printer: klipper.printer.outline()? };
-    match orders.options() {
-        Err(OrdersError::Scheme(problem)) => {
-            Some(Check::fault(Subject::Settings, format!("frames cannot be planned: {problem}")))
-        }
-        _ => None,
-    }
+    let orders =
+        StandingOrders { program: PathBuf::new(), settings: settings.clone(), printer: klipper.printer.outline()? };
+    let problem = orders.scheme().err()?;
+    Some(Check::fault(Subject::Settings, format!("frames cannot be planned: {problem}")))
 }
 
 fn filament(klipper: &Klipper, settings: &Settings) -> Vec<Check> {

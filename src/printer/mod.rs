@@ -59,6 +59,8 @@ pub struct PrintStats {
     pub total_duration: f64,
     /// Counted by the slicer's `SET_PRINT_STATS_INFO`, where it writes one.
     pub current_layer: Option<u32>,
+    /// How many there are, by the same.
+    pub total_layer: Option<u32>,
 }
 
 /// A heater, °C.
@@ -160,15 +162,16 @@ impl Printer {
     #[must_use]
     pub fn print_stats(&self) -> PrintStats {
         let state = self.field("print_stats", "state").cloned().unwrap_or_default();
+        let layer = |key: &str| {
+            let layer = self.field("print_stats", "info").and_then(|info| info.get(key)).and_then(Json::as_u64);
+            layer.and_then(|layer| u32::try_from(layer).ok())
+        };
         PrintStats {
             state: PrintState::deserialize(state).unwrap_or_default(),
             filename: self.field("print_stats", "filename").and_then(Json::as_str).unwrap_or_default().to_owned(),
             total_duration: self.number("print_stats", "total_duration").unwrap_or_default(),
-            current_layer: self
-                .field("print_stats", "info")
-                .and_then(|info| info.get("current_layer"))
-                .and_then(Json::as_u64)
-                .and_then(|layer| u32::try_from(layer).ok()),
+            current_layer: layer("current_layer"),
+            total_layer: layer("total_layer").filter(|layers| *layers > 0),
         }
     }
 
@@ -196,6 +199,13 @@ impl Printer {
         ))
     }
 
+    /// The folder of the files that can be printed, on Klipper's host.
+    #[must_use]
+    pub fn gcode_folder(&self) -> Option<PathBuf> {
+        let path = self.config("virtual_sdcard", "path").and_then(Json::as_str)?;
+        Some(crate::config::expand_home(path))
+    }
+
     /// How much of the file Klipper has read, bytes. The head is a second or two behind.
     #[must_use]
     pub fn file_position(&self) -> Option<u64> {
@@ -215,6 +225,19 @@ impl Printer {
         self.number("toolhead", "print_time")
     }
 
+    /// When the last move that Klipper has timed is or was over; `None` while the head is in motion, or nothing is known.
+    #[must_use]
+    pub fn rests_since(&self) -> Option<MonoTime> {
+        let moves = self.number("motion_report", "live_velocity").is_some_and(|velocity| velocity.abs() > 0.01);
+        if moves { None } else { self.clock.at(self.timed_until()?) }
+    }
+
+    /// How much of the file Klipper has read, 0 to 1.
+    #[must_use]
+    pub fn progress(&self) -> f64 {
+        self.number("virtual_sdcard", "progress").unwrap_or_default()
+    }
+
     /// Where the head was last sent by G-code, mm, bed mesh and the like left out, and the filament's position, mm.
     #[must_use]
     pub fn commanded(&self) -> Option<[f64; 4]> {
@@ -225,12 +248,6 @@ impl Printer {
     #[must_use]
     pub fn gcode_offset(&self) -> Option<[f64; 4]> {
         self.numbers("gcode_move", "homing_origin")
-    }
-
-    /// How much of the file is printed, 0 to 1.
-    #[must_use]
-    pub fn progress(&self) -> Option<f64> {
-        self.number("virtual_sdcard", "progress")
     }
 
     /// Counted by the slicer's `SET_PRINT_STATS_INFO`, where it writes one.

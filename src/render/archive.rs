@@ -12,23 +12,61 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::scratch::Scratch;
 use super::{RenderError, Skipped, names};
-use crate::session::{Frame, Miss, Publisher, Session};
+use crate::session::{Frame, Miss, Publisher, Reel, Session, SessionId, Store, StoreError};
+
+/// The still of the finished part in the archive.
+const HERO: &str = "hero.jpg";
 
 /// What goes into an archive.
 #[derive(Clone, Debug)]
 pub struct ArchiveRequest {
     /// The session.
     pub session: Session,
-    /// Its frames, in order.
-    pub frames: Vec<Frame>,
-    /// Its misses, for the manifest.
-    pub misses: Vec<Miss>,
+    /// Its reels, the main one first.
+    pub reels: Vec<ArchivedReel>,
     /// The folder of the films; created when needed.
     pub output_dir: PathBuf,
     /// The time in the archive's name.
     pub made_at: Zoned,
     /// `strftime` format of that time.
     pub time_format_code: String,
+}
+
+/// A reel that goes into an archive.
+#[derive(Clone, Debug)]
+pub struct ArchivedReel {
+    /// What it is.
+    pub reel: Reel,
+    /// Its frames, in order.
+    pub frames: Vec<Frame>,
+    /// Its misses, for the manifest.
+    pub misses: Vec<Miss>,
+    /// The still of the finished part.
+    pub hero: Option<PathBuf>,
+}
+
+impl ArchivedReel {
+    /// All reels of a session. Blocks on the disk.
+    ///
+    /// # Errors
+    /// The errors of the journal.
+    pub fn all(store: &Store, id: &SessionId) -> Result<Vec<Self>, StoreError> {
+        let reels = store.reels(id)?.into_iter();
+        reels
+            .map(|reel| {
+                let (frames, misses) = (store.frames_of(id, reel.number)?, store.misses_of(id, reel.number)?);
+                Ok(Self { hero: store.hero(id, reel.number), reel, frames, misses })
+            })
+            .collect()
+    }
+
+    /// The name of one of its frames.
+    fn name(&self, number: u32) -> String {
+        match (self.reel.number, Publisher::name(number)) {
+            (0, name) => name,
+            (reel, name) => format!("reel-{reel}/{name}"),
+        }
+    }
 }
 
 /// An archive that is there.
@@ -52,19 +90,31 @@ struct Entry<'a> {
     frame: &'a Frame,
 }
 
+/// One reel in the manifest.
+#[derive(Serialize)]
+struct ReelEntry<'a> {
+    #[serde(flatten)]
+    reel: &'a Reel,
+    /// The file of its still of the finished part.
+    hero: Option<String>,
+}
+
 /// The content of `manifest.json`.
 #[derive(Serialize)]
 struct Manifest<'a> {
+    /// 2 since there are reels.
     format: u32,
     moonlapse: &'static str,
     session: &'a Session,
+    reels: Vec<ReelEntry<'a>>,
     frames: Vec<Entry<'a>>,
-    misses: &'a [Miss],
+    misses: Vec<&'a Miss>,
     skipped: &'a [Skipped],
 }
 
-/// Writes `timelapse_<printed file>_<time>_frames.zip`: the frames as moonraker-timelapse names them
-/// (`frame000001.jpg`), stored and not compressed because JPEGs do not shrink, and `manifest.json` with all that is known
+/// Writes `timelapse_<printed file>_<time>_frames.zip`: the frames of the main reel as moonraker-timelapse names them
+/// (`frame000001.jpg`), those of the others in folders (`reel-1/frame000001.jpg`), stored and not compressed because JPEGs do
+/// not shrink; the stills of the finished part (`hero.jpg`, `reel-1/hero.jpg`); and `manifest.json` with all that is known
 /// about them. The zip appears whole or not at all and never replaces another.
 ///
 /// Blocks on the disk: call it inside `spawn_blocking`. Memory stays small, whatever the session's size.
@@ -72,8 +122,8 @@ struct Manifest<'a> {
 /// # Errors
 /// [`RenderError::NoFrames`], [`RenderError::Cancelled`], and the errors of the disk.
 pub fn archive(request: &ArchiveRequest, cancel: &CancellationToken) -> Result<Archive, RenderError> {
-    let ArchiveRequest { session, frames, misses, output_dir, made_at, time_format_code } = request;
-    if frames.is_empty() {
+    let ArchiveRequest { session, reels, output_dir, made_at, time_format_code } = request;
+    if reels.iter().all(|reel| reel.frames.is_empty()) {
         return Err(RenderError::NoFrames);
     }
     let stem = names::stem(&session.print_file, made_at, time_format_code)?;
@@ -82,27 +132,37 @@ pub fn archive(request: &ArchiveRequest, cancel: &CancellationToken) -> Result<A
     let temp = scratch.archive();
     let failed = |error| RenderError::io("write an archive into", output_dir, error);
     let mut zip = ZipWriter::new(BufWriter::new(Target::create(&temp).map_err(failed)?));
-    let mut entries = Vec::with_capacity(frames.len());
+    let mut entries = Vec::new();
+    let mut described = Vec::new();
     let mut skipped = Vec::new();
-    for frame in frames {
-        if cancel.is_cancelled() {
-            return Err(RenderError::Cancelled);
+    // Gives whether it is in the zip.
+    let mut put = |file: &str, path: &Path| match File::open(path) {
+        Ok(source) => add(&mut zip, file, source).map_err(failed).map(|()| true),
+        Err(error) => {
+            tracing::warn!(picture = %path.display(), %error, "picture left out of the archive");
+            skipped.push(Skipped { path: path.to_owned(), reason: error.to_string() });
+            Ok(false)
         }
-        let file = Publisher::name(frame.number);
-        match File::open(&frame.path) {
-            Ok(source) => {
-                add(&mut zip, &file, source).map_err(failed)?;
+    };
+    for reel in reels {
+        for frame in &reel.frames {
+            if cancel.is_cancelled() {
+                return Err(RenderError::Cancelled);
+            }
+            let file = reel.name(frame.number);
+            if put(&file, &frame.path)? {
                 entries.push(Entry { file, frame });
             }
-            Err(error) => {
-                tracing::warn!(frame = %frame.path.display(), %error, "frame left out of the archive");
-                skipped.push(Skipped { path: frame.path.clone(), reason: error.to_string() });
-            }
         }
+        let hero = if reel.reel.number == 0 { HERO.to_owned() } else { format!("reel-{}/{HERO}", reel.reel.number) };
+        let has_hero = reel.hero.as_deref().map_or(Ok(false), |path| put(&hero, path))?;
+        described.push(ReelEntry { reel: &reel.reel, hero: has_hero.then_some(hero) });
     }
     let count = entries.len();
     let moonlapse = env!("CARGO_PKG_VERSION");
-    let manifest = Manifest { format: 1, moonlapse, session, frames: entries, misses, skipped: &skipped };
+    let misses = reels.iter().flat_map(|reel| &reel.misses).collect();
+    let manifest =
+        Manifest { format: 2, moonlapse, session, reels: described, frames: entries, misses, skipped: &skipped };
     let manifest = serde_json::to_vec_pretty(&manifest).map_err(|error| failed(error.into()))?;
     add(&mut zip, "manifest.json", manifest.as_slice()).map_err(failed)?;
     let bytes = finish(zip).map_err(failed)?;

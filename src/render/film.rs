@@ -20,8 +20,6 @@ pub struct FilmRequest {
     pub reels: Vec<Reel>,
     /// What is known about the print.
     pub print: Print,
-    /// A still of the finished part, without the head.
-    pub hero: Option<PathBuf>,
     /// The folder of the films (Moonraker's root `timelapse`); created when needed.
     pub output_dir: PathBuf,
     /// Goes into the film's name, behind the others: the camera, where it is not the main one.

@@ -47,6 +47,8 @@ pub(super) struct SurveyedReel {
     camera: Option<String>,
     number: u32,
     view: View,
+    /// A whole picture of the finished part.
+    hero: Option<PathBuf>,
 }
 
 /// How closely the frames are looked at before the film is made.
@@ -68,7 +70,6 @@ pub(super) struct Job<'a, F> {
     /// The leading one first.
     pub(super) reels: Vec<SurveyedReel>,
     pub(super) warnings: Vec<String>,
-    hero: Option<PathBuf>,
     suffix: String,
     tools: Tools,
     program: PathBuf,
@@ -85,12 +86,14 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
         on_progress: F,
         cancel: &'a CancellationToken,
     ) -> Result<Self, RenderError> {
-        let FilmRequest { mut reels, print, hero, output_dir, suffix, made_at, profile, tools, .. } = request;
+        let FilmRequest { mut reels, print, output_dir, suffix, made_at, profile, tools, .. } = request;
         // ffmpeg reads names in a list as relative to the list.
         let output_dir = absolute(output_dir);
-        let hero = hero.map(absolute);
-        for frame in reels.iter_mut().flat_map(|reel| &mut reel.frames) {
-            frame.path = absolute(std::mem::take(&mut frame.path));
+        for reel in &mut reels {
+            reel.hero = reel.hero.take().map(absolute);
+            for frame in &mut reel.frames {
+                frame.path = absolute(std::mem::take(&mut frame.path));
+            }
         }
         let program = tools.find_ffmpeg()?;
         let mut warnings = Vec::new();
@@ -106,7 +109,7 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
             fs::create_dir_all(&folder).map_err(|error| RenderError::io("create", &folder, error))?;
             let mut surveyed = Vec::new();
             for (i, reel) in chosen.into_iter().enumerate() {
-                let Reel { number, camera, frames, view } = reel;
+                let Reel { number, camera, frames, view, hero } = reel;
                 let seen = match looks {
                     Looks::Everything => survey(&frames, &token),
                     Looks::Journal => Survey::of_journal(&frames).ok_or(RenderError::NoFrames),
@@ -115,7 +118,8 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
                     Ok(survey) => {
                         let (part, turn) = (view.crop, asked.turn_of(number, &view));
                         let source = Source { width: survey.width, height: survey.height, part, turn };
-                        surveyed.push(SurveyedReel { survey, source, camera, number, view });
+                        let hero = whole(hero, &mut warnings);
+                        surveyed.push(SurveyedReel { survey, source, camera, number, view, hero });
                     }
                     Err(error) if i == 0 || matches!(error, RenderError::Cancelled) => return Err(error),
                     Err(error) => warnings.push(format!(
@@ -124,16 +128,9 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
                     )),
                 }
             }
-            let hero = hero.filter(|path| {
-                let whole = fs::read(path).is_ok_and(|jpeg| JpegInfo::read(&jpeg).is_ok());
-                if !whole {
-                    warnings.push(format!("the still {} cannot be read; the last frame stands for it", path.display()));
-                }
-                whole
-            });
-            Ok((surveyed, hero, warnings, prefix(priority)))
+            Ok((surveyed, warnings, prefix(priority)))
         };
-        let (reels, hero, warnings, prefix) = blocking(look).await?;
+        let (reels, warnings, prefix) = blocking(look).await?;
         let scratch = Scratch::new(&output_dir);
         Ok(Self {
             profile,
@@ -143,7 +140,6 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
             scratch,
             reels,
             warnings,
-            hero,
             suffix,
             tools,
             program,
@@ -205,7 +201,7 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
     /// do not fit together, and then all frames are encoded.
     pub(super) async fn join(&mut self, segments: &Path) -> Result<Option<Made>, RenderError> {
         let [lead] = self.reels.as_slice() else { return Ok(None) };
-        let SurveyedReel { survey: Survey { frames, width, height, .. }, number, view, .. } = lead;
+        let SurveyedReel { survey: Survey { frames, width, height, .. }, number, view, hero, .. } = lead;
         let Ok(recipe) = Recipe::of(&self.profile, *number, view, (*width, *height)) else { return Ok(None) };
         let (timeline, tags) = (self.timeline(), self.tags());
         let join = Join {
@@ -219,7 +215,7 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
             segments,
             frames,
             timeline: &timeline,
-            hero: self.hero.as_deref(),
+            hero: hero.as_deref(),
         };
         match join.go(&mut self.on_progress, self.cancel).await {
             Ok(None) => Ok(None),
@@ -361,10 +357,10 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
         let Some(lead) = self.reels.first().map(|reel| &reel.survey.frames) else { return Vec::new() };
         let last = lead.len().saturating_sub(1);
         let mut lists = Vec::new();
-        for (i, SurveyedReel { survey: Survey { frames, .. }, .. }) in self.reels.iter().enumerate() {
+        for (i, SurveyedReel { survey: Survey { frames, .. }, hero, .. }) in self.reels.iter().enumerate() {
             let pairs = if i == 0 { (0..frames.len()).collect() } else { pair(lead, frames) };
-            let file = |shown: &Shown| match (shown, &self.hero) {
-                (Shown::Hero, Some(hero)) if i == 0 => Some(hero.as_path()),
+            let file = |shown: &Shown| match (shown, hero) {
+                (Shown::Hero, Some(hero)) => Some(hero.as_path()),
                 _ => {
                     let index = frame_index(*shown).unwrap_or(last);
                     pairs.get(index).and_then(|&index| frames.get(index)).map(|frame| frame.path.as_path())
@@ -455,6 +451,17 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
 
 fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
+}
+
+/// The still, when it is a whole picture.
+fn whole(hero: Option<PathBuf>, warnings: &mut Vec<String>) -> Option<PathBuf> {
+    hero.filter(|path| {
+        let whole = fs::read(path).is_ok_and(|jpeg| JpegInfo::read(&jpeg).is_ok());
+        if !whole {
+            warnings.push(format!("the still {} cannot be read; the last frame stands for it", path.display()));
+        }
+        whole
+    })
 }
 
 /// The reels that the profile shows, in its order.

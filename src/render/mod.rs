@@ -52,7 +52,7 @@ mod tools;
 mod verify;
 mod webp;
 
-pub use archive::{Archive, ArchiveRequest, archive};
+pub use archive::{Archive, ArchiveRequest, ArchivedReel, archive};
 pub use error::{RenderError, Transcript};
 pub use film::{Film, FilmRequest, OnVerified, Progress, film, still};
 pub use give_way::PrintWatch;

@@ -1,6 +1,7 @@
 //! The frames of one camera, and which of them belong to which frame of another.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
@@ -17,6 +18,8 @@ pub struct Reel {
     pub frames: Vec<Frame>,
     /// How its pictures are shown.
     pub view: View,
+    /// A still of the finished part, without the head.
+    pub hero: Option<PathBuf>,
 }
 
 /// For each of `leading`, the index of the frame of `other` that shows the same moment, or the next one to it: by shots

@@ -97,6 +97,13 @@ impl Timeline {
 }
 
 impl Timing {
+    /// Whether the still of the finished part is in the film.
+    #[must_use]
+    pub fn shows_hero(&self) -> bool {
+        let rolls = [(self.pre_roll, self.pre_roll_of), (self.post_roll, self.post_roll_of)];
+        rolls.iter().any(|&(seconds, of)| seconds > 0.0 && of == Roll::Hero)
+    }
+
     /// The rate of a film of `frames` frames.
     #[must_use]
     pub fn rate(&self, frames: usize) -> Fps {

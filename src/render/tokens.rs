@@ -22,6 +22,8 @@ pub struct Print {
     pub ended_at: Option<Timestamp>,
     /// How it ended.
     pub outcome: Option<Outcome>,
+    /// Layers of the printed file, filmed or not.
+    pub layers: Option<u32>,
 }
 
 impl From<&Session> for Print {
@@ -33,6 +35,7 @@ impl From<&Session> for Print {
             started_at: Some(session.started_at),
             ended_at: session.ended_at,
             outcome: Some(session.outcome),
+            layers: session.layers,
         }
     }
 }
@@ -204,7 +207,8 @@ impl Token {
             Self::Session => known(print.session.as_deref()),
             Self::Profile => film.profile.to_owned(),
             Self::Layers => {
-                let top = film.frames.iter().filter_map(|frame| frame.meta.layer).max();
+                // A file may have been counted otherwise than its frames; none of them is beyond the last layer.
+                let top = film.frames.iter().filter_map(|frame| frame.meta.layer).max().max(print.layers);
                 top.map_or_else(|| UNKNOWN.to_owned(), |layer| layer.to_string())
             }
             Self::Duration => duration(print.started_at, film.ended_at(), format),

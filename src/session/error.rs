@@ -77,6 +77,12 @@ pub enum StoreError {
         /// The store's folder.
         path: PathBuf,
     },
+    /// A session has no such reel.
+    #[error("The session has no reel {reel}")]
+    NoReel {
+        /// Its number.
+        reel: u32,
+    },
     /// There is no session of that name.
     #[error("There is no session {id:?}: `moonlapse sessions` lists them")]
     NoSession {

@@ -9,15 +9,12 @@ use rustix::process::{Pid, test_kill_process};
 
 use super::store::Store;
 use super::{
-    Frame, FrameMeta, JpegInfo, NewReel, NewSession, Outcome, Reel, Session, SessionId, SessionSummary, StoreError,
-    disk, recover,
+    Frame, FrameMeta, JpegInfo, Miss, NewReel, NewSession, Outcome, Reel, Session, SessionId, SessionSummary,
+    StoreError, disk, hero, recover,
 };
 
 /// Prefix of the folder in which frames gather: `.import-<process>-<session>`.
 const STAGING: &str = ".import-";
-
-/// The only reel of an imported session.
-const MAIN: u32 = 0;
 
 /// A session that is being imported. Dropped before [`Import::finish`], it leaves nothing.
 #[derive(Debug)]
@@ -25,11 +22,16 @@ pub struct Import<'a> {
     store: &'a mut Store,
     staging: PathBuf,
     session: Session,
+    reels: Vec<Reel>,
     frames: Vec<Frame>,
+    misses: Vec<Miss>,
+    /// Number and shot of the last frame of each reel.
+    last: Vec<(u32, u32)>,
 }
 
 impl Store {
-    /// Begins to import a session that ended as `outcome` says. The agent that owns the store may run meanwhile.
+    /// Begins to import a session that ended as `outcome` says, with these reels, or one. The agent that owns the store may
+    /// run meanwhile.
     ///
     /// # Errors
     /// The errors of disk and journal.
@@ -49,30 +51,59 @@ impl Store {
             attempt += 1;
         };
         let staging = self.dir.join(format!("{STAGING}{}-{id}", std::process::id()));
-        disk::create_folder(&staging.join("frames"))?;
-        let NewSession { print_file, job_id, started_at, camera, settings, reels: _ } = new;
-        let session = Session { id, print_file, job_id, started_at, ended_at, outcome, camera, settings };
-        Ok(Import { store: self, staging, session, frames: Vec::new() })
+        disk::create_folder(&staging)?;
+        let NewSession { print_file, job_id, started_at, camera, settings, mut reels, layers } = new;
+        if reels.is_empty() {
+            reels.push(NewReel { camera: camera.clone(), ..NewReel::default() });
+        }
+        let reels: Vec<Reel> = (0..).zip(reels).map(|(number, of)| Reel { number, of }).collect();
+        let last = vec![(0, 0); reels.len()];
+        let session = Session { id, print_file, job_id, started_at, ended_at, outcome, camera, settings, layers };
+        let import = Import { store: self, staging, session, reels, frames: Vec::new(), misses: Vec::new(), last };
+        for reel in &import.reels {
+            disk::create_folder(&recover::frames_folder(&import.staging, reel.number))?;
+        }
+        Ok(import)
     }
 }
 
 impl Import<'_> {
-    /// Adds the next frame.
+    /// Adds the next frame of a reel, taken at the moment `shot` where that is known: shots rise within a reel.
     ///
     /// # Errors
-    /// [`StoreError::NotAJpeg`], after which the import may go on without this one; [`StoreError::NearlyFull`], and the
-    /// errors of the disk.
-    pub fn add(&mut self, jpeg: &[u8], meta: FrameMeta) -> Result<(), StoreError> {
+    /// [`StoreError::NotAJpeg`], after which the import may go on without this one; [`StoreError::NearlyFull`],
+    /// [`StoreError::NoReel`], and the errors of the disk.
+    pub fn add(&mut self, reel: u32, shot: Option<u32>, jpeg: &[u8], meta: FrameMeta) -> Result<(), StoreError> {
         let JpegInfo { width, height } = JpegInfo::read(jpeg)?;
         self.store.check_room(jpeg.len() as u64)?;
-        let number = u32::try_from(self.frames.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let last = self.last.get_mut(reel as usize).ok_or(StoreError::NoReel { reel })?;
+        let number = last.0.saturating_add(1);
+        let shot = shot.filter(|&shot| shot > last.1).unwrap_or_else(|| last.1.saturating_add(1));
         let name = recover::file_name(number);
-        let staged = self.staging.join("frames").join(&name);
-        fs::write(&staged, jpeg).map_err(|error| StoreError::io("write", &staged, error))?;
-        let path = recover::frames_dir(&self.store.dir, &self.session.id, MAIN).join(name);
+        write(&recover::frames_folder(&self.staging, reel).join(&name), jpeg)?;
+        *last = (number, shot);
+        let path = recover::frames_dir(&self.store.dir, &self.session.id, reel).join(name);
         let bytes = jpeg.len() as u64;
-        self.frames.push(Frame { reel: MAIN, number, shot: number, path, width, height, bytes, adopted: false, meta });
+        self.frames.push(Frame { reel, number, shot, path, width, height, bytes, adopted: false, meta });
         Ok(())
+    }
+
+    /// Adds the still of a reel's finished part.
+    ///
+    /// # Errors
+    /// As [`Import::add`].
+    pub fn add_hero(&mut self, reel: u32, jpeg: &[u8]) -> Result<(), StoreError> {
+        JpegInfo::read(jpeg)?;
+        self.store.check_room(jpeg.len() as u64)?;
+        if reel as usize >= self.reels.len() {
+            return Err(StoreError::NoReel { reel });
+        }
+        write(&hero::path(&self.staging, reel), jpeg)
+    }
+
+    /// Adds a frame that was wanted and not got.
+    pub fn miss(&mut self, miss: Miss) {
+        self.misses.push(miss);
     }
 
     /// Frames added so far.
@@ -86,17 +117,19 @@ impl Import<'_> {
     /// # Errors
     /// The errors of disk and journal; then there is no such session.
     pub fn finish(self) -> Result<SessionSummary, StoreError> {
-        let Self { store, staging, session, frames } = &self;
+        let Self { store, staging, session, reels, frames, misses, last: _ } = &self;
         let io = |doing, error: std::io::Error| StoreError::io(doing, staging, error);
         // One sync of the file system instead of one for each frame.
         let folder = File::open(staging).map_err(|error| io("open", error))?;
         rustix::fs::syncfs(&folder).map_err(|error| io("sync", error.into()))?;
         let home = store.dir.join(session.id.as_str());
         store.journal.atomically(|| {
-            let reel = NewReel { camera: session.camera.clone(), ..NewReel::default() };
-            store.journal.insert_session_rows(session, &[Reel { number: MAIN, of: reel }])?;
+            store.journal.insert_session_rows(session, reels)?;
             for frame in frames {
                 store.journal.insert_frame(&session.id, frame)?;
+            }
+            for miss in misses {
+                store.journal.insert_miss(&session.id, miss)?;
             }
             fs::rename(staging, &home).map_err(|error| io("rename", error))?;
             disk::sync_folder(&store.dir)
@@ -123,6 +156,11 @@ pub(super) fn remove_leftovers(dir: &Path) {
             remove(&entry.path());
         }
     }
+}
+
+/// What is written is synced as a whole when the import is finished.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    fs::write(path, bytes).map_err(|error| StoreError::io("write", path, error))
 }
 
 fn remove(staging: &Path) {

@@ -8,6 +8,7 @@
 //! <store>/<session>/frames/000001.jpg       JPEG bytes as the main camera sent them (reel 0)
 //! <store>/<session>/frames-1/000001.jpg     those of reel 1
 //! <store>/<session>/choices.json            frames that are left out of films, the frame that stands for the print
+//! <store>/<session>/hero.jpg                 the finished part, without the head; hero-1.jpg is that of reel 1
 //! <store>/<session>/segments/               parts of the film in the making
 //! <store>/queue/000001.json                 a film that is to be made
 //! ```
@@ -32,6 +33,7 @@
 mod choices;
 mod disk;
 mod error;
+mod hero;
 mod id;
 mod import;
 mod journal;

@@ -60,6 +60,8 @@ pub struct NewSession {
     pub settings: serde_json::Value,
     /// Its reels, the main one first; without any, `camera` makes the one.
     pub reels: Vec<NewReel>,
+    /// Layers of the printed file, when known.
+    pub layers: Option<u32>,
 }
 
 /// One print's session.
@@ -81,6 +83,8 @@ pub struct Session {
     pub camera: Option<String>,
     /// The settings that were in force at the start.
     pub settings: serde_json::Value,
+    /// Layers of the printed file, filmed or not, when known.
+    pub layers: Option<u32>,
 }
 
 /// What is known about one frame; whatever is not known stays `None`.

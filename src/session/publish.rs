@@ -85,6 +85,13 @@ impl Publisher {
         self.show_within(frame, FRAMES_KEPT)
     }
 
+    /// Whether this frame is shown, as a link into the store.
+    #[must_use]
+    pub fn shows(&self, frame: &Frame) -> bool {
+        let shown = self.folder.join(Self::name(frame.number)).canonicalize();
+        shown.is_ok_and(|shown| frame.path.canonicalize().is_ok_and(|stored| shown == stored))
+    }
+
     /// Shows the frames of a resumed session, as if each had just been taken.
     ///
     /// # Errors

@@ -50,8 +50,12 @@ const FRAMES: &str = "frames";
 
 /// `<store>/<session>/frames`, and `frames-1` and so on for the other reels.
 pub(super) fn frames_dir(store: &Path, id: &SessionId, reel: u32) -> PathBuf {
-    let name = if reel == 0 { FRAMES.to_owned() } else { format!("{FRAMES}-{reel}") };
-    store.join(id.as_str()).join(name)
+    frames_folder(&store.join(id.as_str()), reel)
+}
+
+/// The folder of a reel's frames in a session's folder.
+pub(super) fn frames_folder(session: &Path, reel: u32) -> PathBuf {
+    session.join(if reel == 0 { FRAMES.to_owned() } else { format!("{FRAMES}-{reel}") })
 }
 
 /// The reel whose folder has this name.
@@ -67,10 +71,10 @@ pub(super) fn file_name(number: u32) -> String {
     format!("{number:06}.jpg")
 }
 
-/// The name a frame has while it is written: hidden, in the same folder.
-pub(super) fn temp_of(frame: &Path) -> PathBuf {
-    let name = frame.file_name().unwrap_or_default().to_string_lossy();
-    frame.with_file_name(format!(".{name}.tmp"))
+/// The name a picture has while it is written: hidden, in the same folder.
+pub(super) fn temp_of(picture: &Path) -> PathBuf {
+    let name = picture.file_name().unwrap_or_default().to_string_lossy();
+    picture.with_file_name(format!(".{name}.tmp"))
 }
 
 /// Opens the journal; a damaged one is set aside (kept for inspection) and replaced. Gives whether that happened.
@@ -127,6 +131,7 @@ pub(super) fn reconcile(dir: &Path, journal: &Journal) -> Result<Recovery, Store
         if unknown && !rebuild_session(dir, journal, &id, &mut done)? {
             continue;
         }
+        remove_temporary_files(&dir.join(id.as_str()), &mut done)?;
         for number in missing_reels(dir, journal, &id)? {
             journal.insert_reel(&id, &Reel { number, of: NewReel::default() })?;
         }
@@ -182,6 +187,7 @@ fn rebuild_session(dir: &Path, journal: &Journal, id: &SessionId, done: &mut Rec
         outcome: Outcome::Interrupted,
         camera: None,
         settings: serde_json::Value::Null,
+        layers: None,
     };
     journal.insert_session(&session, &[Reel { number: 0, of: NewReel::default() }])?;
     done.sessions += 1;

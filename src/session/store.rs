@@ -112,13 +112,13 @@ impl Store {
             }
             attempt += 1;
         };
-        let NewSession { print_file, job_id, started_at, camera, settings, mut reels } = new;
+        let NewSession { print_file, job_id, started_at, camera, settings, mut reels, layers } = new;
         if reels.is_empty() {
             reels.push(NewReel { camera: camera.clone(), ..NewReel::default() });
         }
         let reels: Vec<Reel> = (0..).zip(reels).map(|(number, of)| Reel { number, of }).collect();
         let outcome = Outcome::Printing;
-        let session = Session { id, print_file, job_id, started_at, ended_at: None, outcome, camera, settings };
+        let session = Session { id, print_file, job_id, started_at, ended_at: None, outcome, camera, settings, layers };
         for reel in &reels {
             disk::create_folder(&recover::frames_dir(&self.dir, &session.id, reel.number))?;
         }
@@ -170,6 +170,14 @@ impl Store {
         self.journal.set_outcome(id, outcome, Some(at))?;
         tracing::debug!(session = %id, outcome = outcome.as_str(), "session ended");
         Ok(())
+    }
+
+    /// Notes what became known of the print after its start; `None` leaves what is known.
+    ///
+    /// # Errors
+    /// The errors of the journal.
+    pub fn set_about(&mut self, id: &SessionId, job_id: Option<&str>, layers: Option<u32>) -> Result<(), StoreError> {
+        self.journal.set_about(id, job_id, layers)
     }
 
     /// The reel of a camera and a track; makes it where the session has none yet.
@@ -414,7 +422,7 @@ impl Store {
         Ok(())
     }
 
-    fn session_dir(&self, id: &SessionId) -> PathBuf {
+    pub(super) fn session_dir(&self, id: &SessionId) -> PathBuf {
         self.dir.join(id.as_str())
     }
 

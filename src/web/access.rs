@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -27,6 +28,8 @@ const COOKIE_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 const MOST_COOKIES: usize = 256;
 /// How long Moonraker may take to say whether a key is right.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// So many may show a key at a time; Moonraker shall not be held up by strangers.
+const ASKING: usize = 8;
 /// Moonraker's name for those whom it knows by their address only.
 const BY_ADDRESS: &str = "_TRUSTED_USER_";
 
@@ -58,6 +61,8 @@ pub(super) struct Doors {
     cookies: Mutex<HashMap<String, Instant>>,
     /// Asks Moonraker.
     client: Option<reqwest::Client>,
+    /// Strangers that are asked about at a time.
+    asking: Semaphore,
 }
 
 impl Doors {
@@ -69,7 +74,7 @@ impl Doors {
         if let Err(problem) = &client {
             warn!(error = %problem, "nobody can log in to the page");
         }
-        Self { cookies: Mutex::default(), client: client.ok() }
+        Self { cookies: Mutex::default(), client: client.ok(), asking: Semaphore::new(ASKING) }
     }
 
     /// Whether, and how, a request is let in.
@@ -126,6 +131,7 @@ impl Doors {
         struct User {
             username: Option<String>,
         }
+        let _place = self.asking.try_acquire().map_err(|_| Problem::busy("Too many log in at once: try again"))?;
         let url = trust.http.as_ref().and_then(|base| base.join("access/user").ok());
         let (Some(mut url), Some(client)) = (url, &self.client) else {
             return Err(Problem::unavailable("Moonraker is away, so nobody can say whether the key is right"));

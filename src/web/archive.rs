@@ -1,8 +1,8 @@
 //! Frames out and in: a zip of a session's frames, and sessions made of such zips.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::Path as FilePath;
 use std::time::Duration;
 
 use axum::Json;
@@ -21,7 +21,7 @@ use super::error::{Answer, Problem};
 use super::files::Sent;
 use super::sessions::{Summary, session_id};
 use super::{App, SharedApp, blocking, within};
-use crate::render::{ArchiveRequest, ImportError, ImportRequest, RenderError, archive, import};
+use crate::render::{ArchiveRequest, ArchivedReel, ImportError, ImportRequest, RenderError, archive, import};
 use crate::session::{Choices, Store};
 
 /// A client that sends nothing for this long has gone.
@@ -34,12 +34,15 @@ pub(super) async fn export(State(app): State<SharedApp>, Path(id): Path<String>,
         app.archives.try_acquire().map_err(|_| Problem::busy("Another archive is being made: wait a moment"))?;
     let folder = tempfile::Builder::new().prefix(".export-").tempdir_in(&app.folder).map_err(Problem::failed)?;
     let session = id.clone();
-    let (session, frames, misses) =
-        app.disk(move |store| Ok((store.session(&session)?, store.frames(&session)?, store.misses(&session)?))).await?;
+    let found = app.disk(move |store| Ok((store.session(&session)?, ArchivedReel::all(store, &session)?)));
+    let (session, reels) = found.await?;
+    let bytes: u64 = reels.iter().flat_map(|reel| &reel.frames).map(|frame| frame.bytes).sum();
+    if bytes > room(&app).await? {
+        return Err(no_room());
+    }
     let request = ArchiveRequest {
         session,
-        frames,
-        misses,
+        reels,
         output_dir: folder.path().to_owned(),
         made_at: app.clock.wall().to_zoned(TimeZone::system()),
         time_format_code: app.board.setup().settings.time_format_code.clone(),
@@ -81,13 +84,17 @@ pub(super) async fn bring(
     }
     let _alone =
         app.archives.try_acquire().map_err(|_| Problem::busy("Another archive is being read: wait a moment"))?;
-    let upload = receive(&app, request.into_body(), most).await?;
+    let folder = app.folder.clone();
+    let upload = blocking(move || tempfile::Builder::new().prefix(".upload-").tempdir_in(folder)).await;
+    let upload = upload.map_err(Problem::failed)?;
+    // What is left of an upload's name where the archive does not tell the print.
+    let source = upload.path().join("import.zip");
+    receive(&app, request.into_body(), &source, most).await?;
     let settings = app.board.setup().settings.clone();
     let reserve = u64::from(settings.disk_reserve) * 1_000_000;
     let (folder, settings) = (app.folder.clone(), serde_json::to_value(&settings).unwrap_or_default());
     let print_file = print_file.filter(|name| !name.is_empty() && name.len() < 500);
-    let request =
-        ImportRequest { source: upload.to_path_buf(), print_file: print_file.or(Some("import".to_owned())), settings };
+    let request = ImportRequest { source, print_file, settings };
     let cancel = CancellationToken::new();
     let _cancel_with_us = cancel.clone().drop_guard();
     let imported = blocking(move || {
@@ -119,12 +126,12 @@ fn too_large(most: u64) -> Problem {
     Problem::too_large(format_args!("The archive is larger than {most} MB, see `web_upload_mb` in moonraker.conf"))
 }
 
-/// Writes a body to a file, which goes with the answer.
-async fn receive(app: &App, body: Body, most: u64) -> Answer<tempfile::TempPath> {
-    let folder = app.folder.clone();
+/// Writes a body to a file.
+async fn receive(app: &App, body: Body, to: &FilePath, most: u64) -> Answer<()> {
+    let room = room(app).await?;
     let failed = |problem: std::io::Error| Problem::failed(format_args!("The archive cannot be stored: {problem}"));
-    let file = blocking(move || tempfile::Builder::new().prefix(".upload-").suffix(".zip").tempfile_in(folder)).await;
-    let (mut file, path) = file.map_err(failed)?.into_parts();
+    let to = to.to_owned();
+    let mut file = blocking(move || File::create(to)).await.map_err(failed)?;
     let mut stream = body.into_data_stream();
     let mut size = 0;
     while let Some(chunk) = within(STALLED, "The upload", stream.next()).await? {
@@ -133,21 +140,34 @@ async fn receive(app: &App, body: Body, most: u64) -> Answer<tempfile::TempPath>
         if size > most {
             return Err(too_large(most));
         }
+        if size > room {
+            return Err(no_room());
+        }
         file = blocking(move || file.write_all(&chunk).map(|()| file)).await.map_err(failed)?;
     }
-    Ok(path)
+    Ok(())
+}
+
+/// Bytes that may be written before the printer's reserve is touched.
+async fn room(app: &App) -> Answer<u64> {
+    let reserve = u64::from(app.board.setup().settings.disk_reserve) * 1_000_000;
+    let room = app.disk(|store| store.room()).await?;
+    Ok(room.free.saturating_sub(reserve))
+}
+
+fn no_room() -> Problem {
+    Problem::conflict("The disk has no room for the archive beside what is kept free for the printer (disk_reserve)")
 }
 
 /// What an earlier run left of archives that were cut short.
-pub(super) fn remove_leftovers(folder: &PathBuf) {
+pub(super) fn remove_leftovers(folder: &FilePath) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with(".export-") {
+        if name.starts_with(".export-") || name.starts_with(".upload-") {
+            // What cannot be removed now is tried again at the next start.
             fs::remove_dir_all(entry.path()).ok();
-        } else if name.starts_with(".upload-") {
-            fs::remove_file(entry.path()).ok();
         }
     }
 }

@@ -20,6 +20,13 @@ pub(super) struct Problem {
     status: StatusCode,
     error: &'static str,
     message: String,
+    #[serde(flatten)]
+    values: Option<Box<Values>>,
+}
+
+/// What is wrong with the values that were given.
+#[derive(Debug, Default, Serialize)]
+struct Values {
     /// Which value is meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
@@ -32,7 +39,7 @@ pub(super) type Answer<T> = Result<T, Problem>;
 
 impl Problem {
     fn new(status: StatusCode, message: impl Display) -> Self {
-        Self { status, error: word(status), message: message.to_string(), field: None, problems: Map::new() }
+        Self { status, error: word(status), message: message.to_string(), values: None }
     }
 
     pub(super) fn bad_request(message: impl Display) -> Self {
@@ -92,13 +99,13 @@ impl Problem {
 
     /// Names the value that is meant.
     pub(super) fn field(mut self, name: &str) -> Self {
-        self.field = Some(name.to_owned());
+        self.values.get_or_insert_default().field = Some(name.to_owned());
         self
     }
 
     /// With what is wrong with each of several values.
     pub(super) fn problems(mut self, problems: Map<String, Value>) -> Self {
-        self.problems = problems;
+        self.values.get_or_insert_default().problems = problems;
         self
     }
 }

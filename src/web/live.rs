@@ -185,7 +185,7 @@ fn print(view: &View, printer: &Printer) -> Option<Print> {
     if filmed.is_none() && !stats.state.is_active() {
         return None;
     }
-    let progress = printer.progress().filter(|_| stats.state.is_active());
+    let progress = Some(printer.progress()).filter(|_| stats.state.is_active());
     // Klipper's own estimate is as simple; pauses count.
     let left_s = progress.filter(|done| *done > 0.02).map(|done| (stats.total_duration * (1.0 / done - 1.0)).round());
     Some(Print {

@@ -67,7 +67,8 @@ impl Log {
 
     fn add(&self, level: &'static str, mut text: String) {
         if text.len() > LONGEST {
-            text.truncate(text.floor_char_boundary(LONGEST));
+            let end = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+            text.truncate(end);
             text.push_str(" ...");
         }
         let mut kept = self.kept();

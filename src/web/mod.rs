@@ -201,6 +201,7 @@ impl App {
         let mut looks = tokio::time::interval(LOOK_AT_DISK);
         loop {
             looks.tick().await;
+            self.plans.forget();
             let reserve = u64::from(self.board.setup().settings.disk_reserve) * 1_000_000;
             let room = self.disk(move |store| {
                 store.set_reserve(reserve);

@@ -46,7 +46,7 @@ pub(super) async fn listen(router: Router, board: &Board, shutdown: &Cancellatio
                     return;
                 }
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         let Some((host, port)) = &wanted else {
             tokio::select! {

@@ -211,7 +211,7 @@ fn our_macros() -> Map<String, Json> {
             sections.insert(name.to_owned(), json!({"gcode": ""}));
             gcode = None;
         } else if line == "gcode:" {
-            gcode = sections.keys().last().cloned();
+            gcode = sections.keys().next_back().cloned();
         } else if let (Some(section), false) = (&gcode, line.is_empty()) {
             let Some(Json::String(text)) = sections[section].get_mut("gcode") else { unreachable!() };
             text.push('\n');

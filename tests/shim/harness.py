@@ -134,8 +134,13 @@ class MoonrakerTest(unittest.IsolatedAsyncioTestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.moonraker = Moonraker(cls.section)
+        cls.prepare(cls.moonraker.folder)
         cls.addClassCleanup(cls.moonraker.close)
         cls.moonraker.start()
+
+    @classmethod
+    def prepare(cls, folder: pathlib.Path) -> None:
+        """Makes what Moonraker is to find in its folder."""
 
     def browser(self, name: str = "mainsail") -> Browser:
         """A user interface, to be used with ``async with``."""

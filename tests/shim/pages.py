@@ -1,7 +1,7 @@
 """Mainsail and Fluidd as far as timelapses go: what each sends, and what each makes of the answers.
 
 By their sources: Mainsail v2.18.2, ``src/store/server/timelapse`` and ``src/components``; Fluidd of
-August 2026, ``src/store/timelapse`` and ``src/components``. Only what they do is modelled, quirks too.
+August 2026, ``src/store/timelapse`` and ``src/components``. They are modelled with their quirks.
 """
 
 from __future__ import annotations

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import re
+import subprocess
 import unittest
 import urllib.request
 
@@ -152,23 +154,48 @@ class UnusableFolder(MoonrakerTest):
 
 
 class Example(MoonrakerTest):
-    """With the section of moonraker.conf.example, every option set as it is shown there."""
+    """With moonraker.conf.example, every option set as it is shown there."""
 
     @classmethod
     def setUpClass(cls) -> None:
         text = (REPOSITORY / "moonraker.conf.example").read_text(encoding="utf-8")
-        head, rest = text.split("# <options>\n")
-        options, tail = rest.split("# </options>\n")
-        shown = re.sub(r"^#(\w+:)", r"\1", options, flags=re.MULTILINE)
-        cls.section = head + shown.replace("/tmp/timelapse/", "~/frames/") + tail
+        shown = re.sub(r"^#(\w+:|\[)", r"\1", text, flags=re.MULTILINE)
+        shown = shown.replace("/tmp/timelapse/", "~/frames/")
+        cls.section = shown + "[update_manager]\n"
         super().setUpClass()
+
+    @classmethod
+    def prepare(cls, folder: pathlib.Path) -> None:
+        # As install.sh does from a release.
+        (folder / "moonraker.asvc").write_text("moonlapse\n", encoding="utf-8")
+        program = folder / "program"
+        program.write_text("#!/bin/sh\n", encoding="utf-8")
+        subprocess.run(
+            [
+                str(REPOSITORY / "scripts/package"), "--repository", "<owner>/<project>",
+                "--binary", f"x86_64={program}", "--out", str(folder / "package"),
+            ],
+            check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        (folder / "package/moonlapse").rename(folder / "moonlapse")
 
     async def test_moonraker_reads_it_without_a_warning(self) -> None:
         async with self.browser() as browser:
             info = await browser.call("server.info")
             settings = await browser.call("machine.timelapse.get_settings")
         self.assertEqual([], info["warnings"])
+        self.assertEqual([], info["failed_components"])
         self.assertIn("enabled", settings["blockedsettings"])
+
+    async def test_the_update_manager_knows_the_release(self) -> None:
+        async with self.browser() as browser:
+            status = await browser.call("machine.update.status")
+        ours = status["version_info"]["moonlapse"]
+        self.assertTrue(ours["is_valid"], ours)
+        self.assertEqual("zip", ours["configured_type"])
+        self.assertEqual([], ours["warnings"])
+        self.assertEqual([], ours["anomalies"])
+        self.assertRegex(ours["version"], r"^v\d+\.\d+\.\d+")
 
     async def test_it_shows_the_defaults(self) -> None:
         path = REPOSITORY / "moonraker-component/timelapse/settings.schema.json"

@@ -18,7 +18,7 @@ pub(super) struct FilmArgs {
     /// Make one picture instead of a film: frame N (1 is the first), or the still of the finished part, or the last frame.
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "0", conflicts_with = "zip")]
     still: Option<usize>,
-    /// A still of the finished part without the head.
+    /// A still of the finished part without the head; the one that the camera took after the print unless given.
     #[arg(long, value_name = "FILE")]
     pub(super) hero: Option<PathBuf>,
     /// A folder of JPEGs that another camera took of the print; may be given several times.

@@ -15,7 +15,9 @@ use super::meter::Meter;
 use super::sessions::{StoreArgs, size};
 use crate::config::Settings;
 use crate::config::expand_home;
-use crate::render::{self, ArchiveRequest, Film, FilmRequest, FilmSettings, OnVerified, Print, Reel, Tools, film_key};
+use crate::render::{
+    self, ArchiveRequest, ArchivedReel, Film, FilmRequest, FilmSettings, OnVerified, Print, Reel, Tools, film_key,
+};
 use crate::session::{Session, Store};
 use film_args::FilmArgs;
 
@@ -32,7 +34,7 @@ use film_args::FilmArgs;
   moonlapse render latest --profile share              the profile `share` of moonraker.conf
   moonlapse render latest --profile gif                a preset: mp4, hevc, webm, gif, webp, phone ...
   moonlapse render latest --profile 'webm height=720 overlay=\"Layer {layer}\"'
-  moonlapse render latest --still --hero finished.jpg  one picture instead of a film
+  moonlapse render latest --still                      a picture of the finished part instead of a film
   moonlapse render ./frames/ --fps 25                  a folder of JPEGs
   moonlapse render latest --zip                        the frames themselves, with a manifest
 
@@ -82,6 +84,9 @@ impl Render {
             let number = u32::try_from(reels.len()).unwrap_or(u32::MAX);
             reels.push(Reel { number, ..folder::reel(folder)? });
         }
+        if let (Some(lead), Some(hero)) = (reels.first_mut(), &self.film.hero) {
+            lead.hero = Some(hero.clone());
+        }
         let tools = Tools::with_ffmpeg(expand_home(self.ffmpeg.as_deref().unwrap_or(&installed.ffmpeg_binary_path)));
         let several = profiles.len() > 1;
         // What the agent has prepared, when the film of a print that goes on is asked for.
@@ -89,13 +94,13 @@ impl Render {
         for profile in profiles {
             let made_at = Zoned::now();
             let finished_at = made_at.timestamp();
-            let (name, hero) = (profile.name.clone(), self.film.hero.clone());
+            let name = profile.name.clone();
             let (reels, print, output_dir, tools) = (reels.clone(), print.clone(), output_dir.clone(), tools.clone());
             let suffix = String::new();
             let segments = segments.as_ref().map(|folder| folder.join(film_key(&reels, &profile)));
             let on_verified = OnVerified::default();
             let request =
-                FilmRequest { reels, print, hero, output_dir, suffix, made_at, profile, tools, segments, on_verified };
+                FilmRequest { reels, print, output_dir, suffix, made_at, profile, tools, segments, on_verified };
             if let Some(shown) = self.film.still_of() {
                 let picture = runtime.block_on(render::still(request, shown, &cancel))?;
                 println!("{}", picture.display());
@@ -129,7 +134,8 @@ impl Render {
         let mut reels = Vec::new();
         for reel in stored.into_iter().filter(|reel| Some(&reel.of.track) == track.as_ref()) {
             let frames = store.film_frames(&session.id, reel.number)?;
-            reels.push(Reel { number: reel.number, camera: reel.of.camera, frames, view: reel.of.view });
+            let hero = store.hero(&session.id, reel.number);
+            reels.push(Reel { number: reel.number, camera: reel.of.camera, frames, view: reel.of.view, hero });
         }
         let print = Print::from(&session);
         Ok(Source { store: Some(store), session: Some(session), reels, print })
@@ -175,8 +181,8 @@ pub(super) fn zip(
     time_format_code: String,
     cancel: &CancellationToken,
 ) -> Result<(), Failure> {
-    let (frames, misses) = (store.frames(&session.id)?, store.misses(&session.id)?);
-    let request = ArchiveRequest { session, frames, misses, output_dir, made_at: Zoned::now(), time_format_code };
+    let reels = ArchivedReel::all(store, &session.id)?;
+    let request = ArchiveRequest { session, reels, output_dir, made_at: Zoned::now(), time_format_code };
     let made = render::archive(&request, cancel)?;
     for skipped in &made.skipped {
         eprintln!("Left out: {} ({})", skipped.path.display(), skipped.reason);

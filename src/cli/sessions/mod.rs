@@ -197,6 +197,7 @@ mod tests {
                 outcome: Outcome::Complete,
                 camera: None,
                 settings: serde_json::Value::Null,
+                layers: None,
             },
             frames,
             lost,

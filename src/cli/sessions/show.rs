@@ -124,6 +124,7 @@ mod tests {
                     outcome: Outcome::Cancelled,
                     camera: Some("nozzle".into()),
                     settings: serde_json::Value::Null,
+                    layers: None,
                 },
                 frames: 100,
                 lost: 1,

@@ -8,8 +8,8 @@ use tracing::{error, info, warn};
 
 use super::{Job, Order, Shared, Shooting};
 use crate::clock::Clock;
-use crate::conductor::Event;
 use crate::conductor::filming::{SharedStore, on_disk};
+use crate::conductor::{Event, events};
 use crate::config::Settings;
 use crate::session::{JobId, NewJob, SessionId};
 
@@ -75,6 +75,7 @@ impl Clerk {
             Err(problem) => {
                 error!(session = %id, error = %problem, "the film cannot be queued; `moonlapse render` makes it");
                 self.say(format!("Timelapse: no film: {problem}")).await;
+                self.events.send(Event::Ui(events::render_failed(&problem.to_string()))).await.ok();
             }
         }
     }

@@ -17,7 +17,7 @@ use super::worker::{Worker, later};
 use crate::conductor::filming::on_disk;
 use crate::conductor::{Event, events};
 use crate::config::Settings;
-use crate::render::{self, ArchiveRequest, Film, FilmRequest, OnVerified, Print, RenderError, Shown};
+use crate::render::{self, ArchiveRequest, ArchivedReel, Film, FilmRequest, OnVerified, Print, RenderError, Shown};
 use crate::session::{Claim, FilmRecord, Job, Outcome as PrintOutcome, Session, StoreError};
 
 /// How often a job under way is looked for in the queue: another process may have cancelled it.
@@ -83,13 +83,14 @@ impl Worker {
             Ok(found) => found,
             Err(StoreError::NoSession { .. }) => {
                 warn!(session = %job.session, "no film: the session was deleted");
+                self.ui(events::render_failed("There is no film: the frames of this print were deleted")).await;
                 return Outcome::Done;
             }
             Err(problem) => return later(&problem),
         };
         if reels.is_empty() {
             info!(session = %job.session, "no film: there are no frames");
-            self.ui(events::render_skipped()).await;
+            self.ui(events::render_skipped("No frames to make a film of")).await;
             return Outcome::Done;
         }
         let (plans, faults) = match plans(settings, &reels) {
@@ -165,7 +166,7 @@ impl Worker {
             Err(RenderError::Cancelled) => {
                 if !self.shutdown.is_cancelled() {
                     info!(session = %job.session, "film cancelled; the frames are kept");
-                    self.ui(events::render_cancelled()).await;
+                    self.ui(events::render_failed("The film was cancelled; the frames are kept")).await;
                 }
                 Outcome::Cancelled
             }
@@ -203,7 +204,6 @@ impl Worker {
         FilmRequest {
             reels: plan.reels.clone(),
             print: Print::from(session),
-            hero: None,
             output_dir: PathBuf::from(&settings.output_path),
             suffix: plan.suffix.clone(),
             made_at,
@@ -258,8 +258,9 @@ impl Worker {
             | RenderError::Stalled { .. } => Outcome::Later { problem: text, counts: true },
             _ => Outcome::Failed { problem: text },
         };
-        // Once, and not with every attempt.
+        // Once, and not with every attempt; but a page that was told that a film is being made waits for its end.
         if job.problem.as_deref() == Some(problem.to_string().as_str()) {
+            self.ui(events::render_skipped(&problem.to_string())).await;
             return outcome;
         }
         error!(session = %job.session, error = %problem, "film failed; the frames are kept");
@@ -272,17 +273,15 @@ impl Worker {
 
     async fn archive(&self, job: &Job, settings: &Settings, cancel: &CancellationToken) -> Outcome {
         let id = job.session.clone();
-        let found =
-            on_disk(&self.store, move |store| Ok((store.session(&id)?, store.frames(&id)?, store.misses(&id)?)));
-        let (session, frames, misses) = match found.await {
+        let found = on_disk(&self.store, move |store| Ok((store.session(&id)?, ArchivedReel::all(store, &id)?)));
+        let (session, reels) = match found.await {
             Ok(found) => found,
             Err(StoreError::NoSession { .. }) => return Outcome::Done,
             Err(problem) => return later(&problem),
         };
         let request = ArchiveRequest {
             session,
-            frames,
-            misses,
+            reels,
             output_dir: PathBuf::from(&settings.output_path),
             made_at: self.now(),
             time_format_code: settings.time_format_code.clone(),
@@ -297,6 +296,9 @@ impl Worker {
             Ok(Err(RenderError::NoFrames)) => Outcome::Done,
             Ok(Err(problem)) => {
                 error!(session = %job.session, error = %problem, "the frames were not archived");
+                if job.problem.as_deref() != Some(problem.to_string().as_str()) {
+                    self.events.send(Event::Say(format!("Timelapse: no zip of the frames: {problem}"))).await.ok();
+                }
                 Outcome::Later { problem: problem.to_string(), counts: true }
             }
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),

@@ -53,6 +53,8 @@ pub struct Shooting {
     pub settings: Settings,
     /// A film of it is wanted, as far as is known yet.
     pub film_wanted: bool,
+    /// Few frames are left to come: shorter segments leave less to do after the last one.
+    pub closing: bool,
 }
 
 /// The handle on films.

@@ -51,7 +51,8 @@ pub(super) fn reels_of(store: &Store, id: &SessionId) -> Result<Vec<(String, Ree
         let frames = store.film_frames(id, reel.number)?;
         if !frames.is_empty() {
             let NewReel { camera, view, track, .. } = reel.of;
-            reels.push((track, Reel { number: reel.number, camera, frames, view }));
+            let hero = store.hero(id, reel.number);
+            reels.push((track, Reel { number: reel.number, camera, frames, view, hero }));
         }
     }
     Ok(reels)

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use self::manifest::Manifest;
+use self::manifest::{Known, Manifest};
 use super::{Progress, Skipped};
 use crate::session::{FrameMeta, Import, NewSession, Outcome, SessionSummary, Store, StoreError};
 
@@ -127,10 +127,10 @@ pub fn import(
         return Err(ImportError::TooMany { path: path.clone() });
     }
     order::sort(&mut entries, |entry| &entry.name);
-    let known = manifest.as_ref().map(|manifest| manifest.frames_by_file()).unwrap_or_default();
+    let known = manifest.as_ref().map(|manifest| manifest.pictures()).unwrap_or_default();
     if !known.is_empty() {
         // In the order of the manifest; what it does not name comes last.
-        entries.sort_by_key(|entry| known.get(entry.name.as_str()).map_or(usize::MAX, |(place, _)| *place));
+        entries.sort_by_key(|entry| known.get(entry.name.as_str()).map_or(usize::MAX, |known| known.place()));
     }
 
     let (new, outcome, ended_at) = describe(request, manifest.as_ref(), &entries);
@@ -142,13 +142,13 @@ pub fn import(
             return Err(ImportError::Cancelled);
         }
         on_progress(Progress { frame: done, frames });
-        let meta = known.get(entry.name.as_str()).map(|(_, meta)| (*meta).clone());
-        let meta = meta.unwrap_or_else(|| FrameMeta { at: entry.at, ..FrameMeta::default() });
-        if let Err(reason) = add(&mut session, source.as_mut(), entry, meta)? {
+        let known = known.get(entry.name.as_str()).copied();
+        if let Err(reason) = add(&mut session, source.as_mut(), entry, known)? {
             tracing::warn!(file = entry.name, reason, "picture not imported");
             skipped.push(Skipped { path: entry.name.clone().into(), reason });
         }
     }
+    manifest.iter().flat_map(Manifest::misses).for_each(|miss| session.miss(miss));
     if session.frames() == 0 {
         return Err(ImportError::NoFrames { path: path.clone(), skipped });
     }
@@ -162,13 +162,18 @@ fn add(
     session: &mut Import<'_>,
     source: &mut dyn Source,
     entry: &Entry,
-    meta: FrameMeta,
+    known: Option<Known<'_>>,
 ) -> Result<Result<(), String>, ImportError> {
     let jpeg = match source.read(entry) {
         Ok(jpeg) => jpeg,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    match session.add(&jpeg, meta) {
+    let added = match known {
+        Some(Known::Frame { reel, shot, meta, .. }) => session.add(reel, shot, &jpeg, meta.clone()),
+        Some(Known::Hero { reel }) => session.add_hero(reel, &jpeg),
+        None => session.add(0, None, &jpeg, FrameMeta { at: entry.at, ..FrameMeta::default() }),
+    };
+    match added {
         Ok(()) => Ok(Ok(())),
         Err(StoreError::NotAJpeg(flaw)) => Ok(Err(format!("not a whole JPEG: {flaw}"))),
         Err(error) => Err(error.into()),
@@ -184,15 +189,16 @@ fn describe(
     let (first, last) = (taken.clone().min(), taken.max());
     let named = || print_file_of(&request.source);
     let print_file = request.print_file.clone();
-    match manifest.map(|manifest| &manifest.session) {
-        Some(session) => {
+    match manifest.map(|manifest| (&manifest.session, manifest.reels())) {
+        Some((session, reels)) => {
             let new = NewSession {
                 print_file: print_file.unwrap_or_else(|| session.print_file.clone()),
                 job_id: session.job_id.clone(),
                 started_at: session.started_at,
                 camera: session.camera.clone(),
                 settings: session.settings.clone().unwrap_or_else(|| request.settings.clone()),
-                ..NewSession::default()
+                reels,
+                layers: session.layers,
             };
             (new, session.outcome(), session.ended_at)
         }

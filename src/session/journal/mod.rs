@@ -4,6 +4,7 @@ mod cameras;
 mod reels;
 mod v1;
 mod v2;
+mod v3;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,12 +15,12 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use super::{FilmRecord, Frame, FrameMeta, Outcome, Reel, Session, SessionId, StoreError};
 
 /// One script per format; script `n` leads from format `n` to `n + 1`. Published scripts are never changed.
-const MIGRATIONS: [&str; 2] = [v1::SQL, v2::SQL];
+const MIGRATIONS: [&str; 3] = [v1::SQL, v2::SQL, v3::SQL];
 
 /// Another process (the command line beside the agent) holds the write lock for milliseconds only.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-const SESSION_COLUMNS: &str = "id, print_file, job_id, started_at, ended_at, outcome, camera, settings";
+const SESSION_COLUMNS: &str = "id, print_file, job_id, started_at, ended_at, outcome, camera, settings, layers";
 const FRAME_COLUMNS: &str = "reel, number, shot, width, height, bytes, adopted, at, layer, height_mm, x_mm, y_mm, z_mm, \
      extruder_c, bed_c, file_position, eta_error_s, exposure_from_s, exposure_to_s, camera";
 
@@ -69,8 +70,8 @@ impl Journal {
     /// As [`Journal::insert_session`], inside of [`Journal::atomically`].
     pub(super) fn insert_session_rows(&self, session: &Session, reels: &[Reel]) -> Result<(), StoreError> {
         self.wrap(self.db.execute(
-            "INSERT INTO sessions (id, print_file, job_id, started_at, ended_at, outcome, camera, settings)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO sessions (id, print_file, job_id, started_at, ended_at, outcome, camera, settings, layers)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             params![
                 session.id.as_str(),
                 session.print_file,
@@ -80,6 +81,7 @@ impl Journal {
                 session.outcome.as_str(),
                 session.camera,
                 session.settings.to_string(),
+                session.layers,
             ],
         ))?;
         for reel in reels {
@@ -112,6 +114,20 @@ impl Journal {
             params![id.as_str(), outcome.as_str(), ended_at.map(|at| at.to_string())],
         ))?;
         if changed == 0 { Err(StoreError::NoSession { id: id.to_string() }) } else { Ok(()) }
+    }
+
+    /// `None` leaves what is known.
+    pub(super) fn set_about(
+        &self,
+        id: &SessionId,
+        job_id: Option<&str>,
+        layers: Option<u32>,
+    ) -> Result<(), StoreError> {
+        self.wrap(self.db.execute(
+            "UPDATE sessions SET job_id = coalesce(?2, job_id), layers = coalesce(?3, layers) WHERE id = ?1",
+            params![id.as_str(), job_id, layers],
+        ))
+        .map(|_| ())
     }
 
     /// Removes the session with its frames, misses and films.
@@ -193,6 +209,7 @@ fn read_session(row: &Row<'_>) -> rusqlite::Result<Session> {
         outcome: Outcome::from_word(&row.get::<_, String>("outcome")?),
         camera: row.get("camera")?,
         settings: serde_json::from_str(&settings).unwrap_or_default(),
+        layers: row.get("layers")?,
     })
 }
 
@@ -260,7 +277,7 @@ mod tests {
         drop(Journal::open(&path).unwrap());
         Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
         let error = Journal::open(&path).unwrap_err();
-        assert!(error.to_string().ends_with("has format 99, this version knows up to 2: update Moonlapse"), "{error}");
+        assert!(error.to_string().ends_with("has format 99, this version knows up to 3: update Moonlapse"), "{error}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::drawing::Drawing;
 use crate::conductor::planning::Planned;
@@ -9,7 +10,7 @@ use crate::planner::Restrictions;
 use crate::stabilize::Limits;
 
 /// Plans that are kept: about 2 kB for each layer.
-const PLANS: usize = 16;
+const PLANS: usize = 4;
 /// Drawings that are kept; they lie on the disk.
 const DRAWINGS: usize = 4;
 
@@ -46,9 +47,14 @@ pub(super) struct Drawn {
 #[derive(Debug, Default)]
 pub(super) struct Cache(Mutex<Inner>);
 
+/// Without a question for this long all of them go.
+const FORGOTTEN: Duration = Duration::from_secs(15 * 60);
+
 #[derive(Debug, Default)]
 struct Inner {
     next: u64,
+    /// When something was last asked.
+    used: Option<Instant>,
     plans: VecDeque<Arc<Kept>>,
     drawings: VecDeque<Arc<Drawn>>,
 }
@@ -90,8 +96,19 @@ impl Cache {
         drawn
     }
 
+    /// Gives back the memory of what nobody has asked for.
+    pub(super) fn forget(&self) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.used.is_some_and(|used| used.elapsed() > FORGOTTEN) {
+            inner.plans.clear();
+            inner.drawings.clear();
+        }
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.used = Some(Instant::now());
+        inner
     }
 }
 

@@ -112,6 +112,11 @@ async fn plan(app: &App, question: Question) -> Answer<Value> {
 }
 
 impl Plans {
+    /// Gives back the memory of what nobody has asked for.
+    pub(super) fn forget(&self) {
+        self.cache.forget();
+    }
+
     /// Reads a file once: for its plan, and for its drawing unless that is there.
     fn read(&self, file: &FileKey, located: Located, scheme: Scheme, key: String) -> std::io::Result<Arc<Kept>> {
         let limits = scheme.planner.limits;

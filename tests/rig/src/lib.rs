@@ -7,12 +7,14 @@
 //! * [`mcu`]: a virtual MCU that speaks Klipper's serial protocol on a pty and counts steps into true positions.
 //! * [`camera`]: a virtual webcam server that draws the machine as it truly stands at exposure time.
 //! * [`host`]: the real Klipper host and Moonraker around them, and a driver for tests.
+//! * [`home`]: the home of a user, for `install.sh`.
 //! * [`studio`]: all of these with the agent, and what its frames truly show.
 //! * [`faults`]: what comes of a print when something happens at an exact moment of a frame.
 
 pub mod barcode;
 pub mod camera;
 pub mod faults;
+pub mod home;
 pub mod host;
 pub mod machine;
 pub mod mcu;

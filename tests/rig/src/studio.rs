@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use crate::camera::{Camera, CameraConfig, FrameTruth};
-use crate::host::{Process, Rig, RigOptions, Usage, repository};
+use crate::camera::{Camera, CameraConfig, FrameTruth, Look};
+use crate::host::{Part, Process, Recording, Rig, RigOptions, Usage, repository, tail};
 
 /// Where the head parks in every studio, mm: away from the part, inside the picture.
 pub const PARK: [f64; 2] = [20.0, 200.0];
@@ -41,6 +41,16 @@ impl StudioOptions {
             agent: agent.into(),
             websocket: false,
         }
+    }
+
+    /// One whose camera's pictures are small, as several prints run side by side on small machines. `timelapse`: options of
+    /// `[timelapse]`, one a line.
+    #[must_use]
+    pub fn small(agent: impl Into<PathBuf>, timelapse: &str) -> Self {
+        let mut options = Self::new(agent);
+        options.camera.look = Look { width: 640, height: 360, ..Look::default() };
+        options.timelapse = timelapse.to_owned();
+        options
     }
 
     /// Starts everything, and waits until the agent has set up the macros.
@@ -209,6 +219,45 @@ impl Studio {
         };
         self.rig.wait_for(what, limit, look).await.with_context(|| self.agent_log())?;
         found.context("no event")
+    }
+
+    /// Waits until the print that began after `since` has ended as it should: complete, in one go, never shown as paused,
+    /// without an error on the console or in Klipper's log.
+    ///
+    /// # Errors
+    ///
+    /// When it has not, or takes longer than `limit`.
+    pub async fn wait_for_the_end(&self, since: &Recording, limit: Duration) -> anyhow::Result<()> {
+        let end = self.rig.wait_print_end(limit).await?;
+        let console = self.rig.console(since);
+        ensure!(end == "complete", "the print ended as {end}: {console:?}\n{}", self.agent_log());
+        ensure!(!self.rig.print_states(since).contains(&"paused".to_owned()), "shown as paused");
+        ensure!(self.rig.print_starts(since) == 1, "the print was interrupted");
+        ensure!(!console.iter().any(|line| line.starts_with("!!")), "{console:?}");
+        let log = self.rig.log(Part::Klippy);
+        for fault in ["Traceback", "Remote Call Error", "Error evaluating", "Internal error"] {
+            // A kill of the agent or of Moonraker leaves calls that nobody takes; Klipper logs them and goes on.
+            ensure!(!log.contains(fault) || self.agent_was_killed, "{fault} in klippy.log:\n{}", tail(&log, 40));
+        }
+        Ok(())
+    }
+
+    /// Waits until the console has a line with `text`, and gives all lines since then.
+    ///
+    /// # Errors
+    ///
+    /// When it has none within `limit`.
+    pub async fn wait_for_console(
+        &self,
+        since: &Recording,
+        text: &str,
+        limit: Duration,
+    ) -> anyhow::Result<Vec<String>> {
+        let said = |status: &crate::host::Status| {
+            status.console[since.console_from()..].iter().any(|line| line.text.contains(text))
+        };
+        self.rig.wait_for(text, limit, said).await.with_context(|| self.agent_log())?;
+        Ok(self.rig.console(since))
     }
 
     /// Waits for the end of the film that is made next, and gives its file.

@@ -39,16 +39,19 @@ struct Outcome {
     end: TruePosition,
 }
 
-async fn print(args: &Args, file: &PathBuf, timelapse: &str) -> anyhow::Result<Outcome> {
+async fn print(args: &Args, file: &PathBuf, filmed: bool) -> anyhow::Result<Outcome> {
     let text = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
     let mut options = StudioOptions::new(args.agent.canonicalize().context("finding the agent")?);
     // Several cameras run side by side; the picture is not what is measured here.
     options.camera.look = Look { width: 320, height: 180, ..Look::default() };
     options.rig = options.rig.firmware_retraction();
-    options.timelapse = timelapse.to_owned();
+    options.timelapse = args.set.join("\n");
     let studio = options.start().await?;
     studio.rig.preheat(200.0, 60.0).await?;
     studio.rig.speed(args.speed).await?;
+    if !filmed {
+        studio.rig.gcode("TIMELAPSE_STOP").await?;
+    }
     let name = file.file_name().context("the file has no name")?.to_string_lossy().into_owned();
     let cpu = |studio: &Studio| {
         anyhow::Ok(studio.rig.part(Part::Klippy).map(Process::usage).transpose()?.map_or(0.0, |u| u.cpu_seconds))
@@ -72,7 +75,7 @@ fn reported(log: &str, line: &str, field: &str) -> String {
 }
 
 async fn film(args: &Args, file: &PathBuf) -> anyhow::Result<String> {
-    let filmed = print(args, file, &args.set.join("\n")).await?;
+    let filmed = print(args, file, true).await?;
     let film = filmed.studio.wait_for_film(0, Duration::from_secs(300)).await?;
     let frames = filmed.studio.frames()?;
     let worst = frames.iter().map(|frame| frame.distance_from_park()).fold(0.0, f64::max);
@@ -89,7 +92,7 @@ async fn film(args: &Args, file: &PathBuf) -> anyhow::Result<String> {
         filmed.klippy * 100.0,
     );
     if args.compare {
-        let bare = print(args, file, "enabled: False").await?;
+        let bare = print(args, file, false).await?;
         let (a, b) = (filmed.end, bare.end);
         row += &format!(
             " {:>7.1} {:>7.1} % {:>7.3}  {:.4} {:.4} {:.4} {:.4}",

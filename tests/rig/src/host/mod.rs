@@ -37,6 +37,7 @@ pub use link::{Stamped, Status};
 pub use options::{Dynamics, RigOptions};
 pub use process::{Process, Usage, tail, usage_of};
 pub use venv::repository;
+pub(crate) use venv::{find_package, locate};
 
 use crate::machine::{Machine, TruePosition};
 use crate::mcu::VirtualMcu;
@@ -68,6 +69,7 @@ pub struct Rig {
     port: u16,
     venv: PathBuf,
     layout: Layout,
+    home: PathBuf,
     root: TempDir,
 }
 
@@ -81,14 +83,17 @@ impl Rig {
     async fn start(options: RigOptions) -> anyhow::Result<Self> {
         let venv = venv::locate()?;
         let root = tempfile::Builder::new().prefix("moonlapse-rig-").tempdir().context("making the rig's folder")?;
-        let layout = Layout::make(root.path())?;
+        let layout = Layout::make(root.path(), options.home.as_ref())?;
         let port = ports::free_port()?;
         let mcu = VirtualMcu::start(&options.machine)?;
         options.write(&layout, mcu.serial(), port)?;
-        venv::overlay_moonraker(&venv, &layout.overlay, &options.components)?;
+        if options.home.is_none() {
+            venv::overlay_moonraker(&venv, &layout.overlay, &options.components)?;
+        }
         let link = Link::open(&layout.moonraker_socket());
         let http = crate::http_client();
-        let mut rig = Self { link, klippy: None, moonraker: None, mcu, http, port, venv, layout, root };
+        let home = options.home.map_or_else(|| root.path().to_owned(), |home| home.folder);
+        let mut rig = Self { link, klippy: None, moonraker: None, mcu, http, port, venv, layout, home, root };
         rig.start_part(Part::Klippy)?;
         rig.start_part(Part::Moonraker)?;
         if let Err(error) = rig.wait_ready().await {
@@ -110,7 +115,7 @@ impl Rig {
         let python = self.venv.join("bin/python");
         let own = self.root.path().display().to_string();
         let mut env = vec![
-            ("HOME".to_owned(), own.clone()),
+            ("HOME".to_owned(), self.home.display().to_string()),
             // Moonraker keeps uploads in the temporary folder under names that two Moonrakers share.
             ("TMPDIR".to_owned(), own),
             // A component of ours is linked, not copied; nothing is to be written next to it.
@@ -133,6 +138,10 @@ impl Rig {
                 remove_if_there(&self.layout.moonraker_socket())?;
                 let overlay = self.layout.overlay.display().to_string();
                 env.push(("PYTHONPATH".to_owned(), overlay));
+                if self.home != self.root.path() {
+                    // As on a printer: what it writes beside our component is ours to remove.
+                    env.retain(|(name, _)| name != "PYTHONDONTWRITEBYTECODE");
+                }
                 let args = ["-m".to_owned(), "moonraker".to_owned(), "-d".to_owned(), data];
                 Process::spawn(&python, args, env, self.root.path(), &self.layout.log("moonraker.out"))?
             }
@@ -222,6 +231,12 @@ impl Rig {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// HOME of Klipper and Moonraker.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        &self.home
     }
 
     /// Moonraker's unix socket.

@@ -67,6 +67,15 @@ pub struct RigOptions {
     includes: Vec<PathBuf>,
     printer_sections: String,
     moonraker_sections: String,
+    pub(super) home: Option<InHome>,
+}
+
+/// A printer in the home of a user instead of a folder of the rig's own.
+#[derive(Clone, Debug)]
+pub(super) struct InHome {
+    pub(super) folder: PathBuf,
+    /// The data folder in it, such as `printer_data`.
+    data: String,
 }
 
 impl Default for RigOptions {
@@ -81,6 +90,7 @@ impl Default for RigOptions {
             includes: Vec::new(),
             printer_sections: String::new(),
             moonraker_sections: String::new(),
+            home: None,
         }
     }
 }
@@ -93,8 +103,11 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn make(root: &Path) -> anyhow::Result<Self> {
-        let layout = Self { data: root.join("data"), overlay: root.join("overlay") };
+    pub(super) fn make(root: &Path, home: Option<&InHome>) -> anyhow::Result<Self> {
+        let layout = match home {
+            None => Self { data: root.join("data"), overlay: root.join("overlay") },
+            Some(home) => Self { data: home.folder.join(&home.data), overlay: home.folder.join("moonraker") },
+        };
         for folder in ["config", "gcodes", "logs", "comms", "database"] {
             std::fs::create_dir_all(layout.data.join(folder)).context("making the rig's folders")?;
         }
@@ -188,6 +201,14 @@ impl RigOptions {
     #[must_use]
     pub fn component(mut self, name: &str, source: impl Into<PathBuf>) -> Self {
         self.components.push((name.to_owned(), source.into()));
+        self
+    }
+
+    /// Lives in this home, with this data folder (such as `printer_data`), and runs the Moonraker that lies there: a
+    /// checkout, in `moonraker`. See [`crate::home::Home`].
+    #[must_use]
+    pub fn in_home(mut self, home: impl Into<PathBuf>, data: &str) -> Self {
+        self.home = Some(InHome { folder: home.into(), data: data.to_owned() });
         self
     }
 

@@ -17,7 +17,7 @@ pub fn repository() -> PathBuf {
 /// # Errors
 ///
 /// When there is none.
-pub(super) fn locate() -> anyhow::Result<PathBuf> {
+pub(crate) fn locate() -> anyhow::Result<PathBuf> {
     let venv = match std::env::var_os("MOONLAPSE_RIG_VENV") {
         Some(venv) => PathBuf::from(venv),
         None => repository().join("target/rig-venv"),
@@ -63,7 +63,8 @@ fn link_entries(from: &Path, to: &Path, except: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn find_package(venv: &Path, name: &str) -> anyhow::Result<PathBuf> {
+/// The folder of an installed Python package.
+pub(crate) fn find_package(venv: &Path, name: &str) -> anyhow::Result<PathBuf> {
     let lib = venv.join("lib");
     let pythons = lib.read_dir().with_context(|| format!("reading {}", lib.display()))?;
     pythons
