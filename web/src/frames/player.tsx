@@ -33,6 +33,8 @@ export function Player({ session, reel, view, frames, index, onIndex, children }
 
   useEffect(() => {
     drawn.current = false;
+  }, [session, reel, frame?.number]);
+  useEffect(() => {
     let next = index;
     for (let n = 0; n < (playing ? AHEAD : 2); n += 1) {
       next = following(frames, next);
