@@ -300,7 +300,9 @@ describe("after the print", () => {
   it("its health is told, with what happened last", async () => {
     const { page } = browser;
     await browser.view("Health");
-    await page.locator("[data-finding]").first().waitFor();
+    // It looks by itself when nobody has looked yet.
+    await page.locator("[data-finding]").first().waitFor({ timeout: 90_000 });
+    await page.locator(".summary").waitFor();
     expect(await page.locator(".log li").count()).toBeGreaterThan(3);
     await browser.look("health");
   });

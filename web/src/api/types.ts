@@ -427,7 +427,7 @@ export interface Calibration {
 }
 
 export interface Finding {
-  id: string;
+  id: string | number;
   level: "ok" | "info" | "warning" | "error";
   title: string;
   text: string;
@@ -436,6 +436,8 @@ export interface Finding {
 
 export interface Health {
   revision: number;
+  /** `null` when nobody has looked yet. */
   checked_at?: Maybe<string>;
+  summary?: Maybe<string>;
   findings: readonly Finding[];
 }

@@ -70,6 +70,7 @@ export function Shell(): JSX.Element {
               onClick={(event) => mayLeave() || event.preventDefault()}>
               <Icon name={icon} />
               {title}
+              {id === "health" && <Alarm />}
             </a>
           ))}
         </nav>
@@ -101,6 +102,13 @@ function Themes(): JSX.Element {
       <span>Colours: {THEME_NAME[now]}</span>
     </button>
   );
+}
+
+/** A dot where the doctor has found something. */
+function Alarm(): JSX.Element | null {
+  const worst = useStore(live, (l) => l.worst);
+  if (worst !== "error" && worst !== "warning") return null;
+  return <i class={`alarm ${worst}`} role="img" aria-label="needs a look" />;
 }
 
 /** Says when what is shown may be old. */

@@ -1,7 +1,7 @@
 //! What the agent has found about itself and the printer, and what happened last.
 
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import { get, post } from "../api/client";
 import { live } from "../api/events";
@@ -36,6 +36,11 @@ export function HealthView(): JSX.Element {
     }
     setBusy(false);
   };
+  // Nobody has looked since the agent's start: whoever opens this view wants to know.
+  const unknown = health.value !== null && !health.value.checked_at;
+  useEffect(() => {
+    if (unknown) void again();
+  }, [unknown]);
   const findings = ordered(health.value?.findings ?? []);
   const grave = findings.filter(({ level }) => level === "error" || level === "warning").length;
   return (
@@ -47,7 +52,8 @@ export function HealthView(): JSX.Element {
       <div class="pair">
         <Card title="Findings" aside={<span class="small muted figure">{health.value?.checked_at && when(health.value.checked_at)}</span>}>
           {health.error && <Note tone="bad">{health.error.message}</Note>}
-          {health.value && (
+          {busy && <p class="summary" role="status">Looking at everything; that takes some seconds.</p>}
+          {!busy && health.value?.checked_at && (
             <p class="summary">{grave === 0 ? "All is well." : `${grave} of ${findings.length} need somebody to look.`}</p>
           )}
           <ul class="findings">

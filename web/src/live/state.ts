@@ -20,8 +20,8 @@ export interface Live {
   calibration: Calibration | null;
   /** They rise when it is time to ask again. */
   revisions: Readonly<Record<"sessions" | "settings" | "cameras" | "health", number>>;
-  /** The gravest finding. */
-  worst: string;
+  /** The gravest finding; `null` when nobody has looked yet. */
+  worst: string | null;
 }
 
 export const nothing: Live = {
@@ -34,7 +34,7 @@ export const nothing: Live = {
   log: [],
   calibration: null,
   revisions: { sessions: 0, settings: 0, cameras: 0, health: 0 },
-  worst: "ok",
+  worst: null,
 };
 
 /** The kinds of events that count. */
@@ -65,8 +65,8 @@ export function reduce(live: Live, kind: Kind, data: unknown, now: number): Live
     case "log":
       return { ...live, log: withLines(live.log, [data as LogLine]) };
     case "health": {
-      const { revision, worst } = data as { revision: number; worst?: string };
-      return { ...live, worst: worst ?? live.worst, revisions: { ...live.revisions, health: revision } };
+      const { revision, worst } = data as { revision: number; worst?: string | null };
+      return { ...live, worst: worst ?? null, revisions: { ...live.revisions, health: revision } };
     }
     case "sessions":
     case "settings":
