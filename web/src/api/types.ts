@@ -73,6 +73,10 @@ export interface State {
   by_fallback?: Maybe<number>;
   added_s?: Maybe<number>;
   expected_s?: Maybe<number>;
+  /** The greatest distance of the head from its place in a frame so far, as Klipper tells its moves. */
+  off_mm?: Maybe<number>;
+  /** Frames in which the head moved. */
+  unsteady?: Maybe<number>;
   hold_s?: Maybe<number>;
   head?: Maybe<{
     x?: Maybe<number>;
@@ -100,7 +104,8 @@ export type ShotRow = readonly [number: number, layer: number, state: ShotState,
 
 export interface ShotsEvent {
   print: number;
-  from: number;
+  /** 0 with all; left out with those that changed. */
+  from?: number;
   total: number;
   shots: readonly ShotRow[];
 }
@@ -173,6 +178,8 @@ export interface Plan {
   bytes: number;
   took_ms?: number;
   bed: Bed;
+  /** What is printed: x1, y1, x2, y2. */
+  bounds?: Maybe<readonly [number, number, number, number]>;
   printer_known: boolean;
   trigger: string;
   mode: string;
@@ -375,7 +382,6 @@ export interface Probe {
 export interface Curve {
   delay_s: readonly number[];
   seen: readonly number[];
-  latency_s?: Maybe<number>;
 }
 
 export interface Timing {

@@ -88,9 +88,9 @@ function CameraCard({ camera, onChanged }: { camera: Camera; onChanged: () => vo
           </Picture>
           <div class="row">
             {takes && <Button label="Test picture" icon="cameras" look="primary" busy={busy === "picture"} onClick={() => void picture()} />}
-            <Button label="Look again" icon="again" busy={busy === "probe"} onClick={() => void probe()} />
+            <Button label={seen ? "Look again" : "Look at it"} icon="again" busy={busy === "probe"} onClick={() => void probe()} />
           </div>
-          {camera.timing?.curve && <CurvePlot curve={camera.timing.curve} />}
+          {camera.timing?.curve && <CurvePlot curve={camera.timing.curve} latency={camera.timing.latency_s} />}
         </div>
         <div class="stack">
           {seen?.trouble && <Note tone="bad">{seen.trouble}</Note>}

@@ -1,4 +1,4 @@
-//! What calibration saw: how far the pictures show the head to have left, against the time since it left.
+//! What calibration saw: how far the pictures show the head to have arrived, against the time since it did.
 
 import type { JSX } from "preact";
 
@@ -20,20 +20,18 @@ export function step(span: number, most: number): number {
   return factor * power;
 }
 
-export function CurvePlot({ curve }: { curve: Curve }): JSX.Element | null {
-  const { delay_s: delays, seen, latency_s: latency } = curve;
+export function CurvePlot({ curve, latency }: { curve: Curve; latency: number }): JSX.Element | null {
+  const { delay_s: delays, seen } = curve;
   if (delays.length === 0) return null;
   const from = Math.min(0, ...delays);
-  const to = Math.max(...delays, (latency ?? 0) + 0.05);
+  const to = Math.max(...delays, latency + 0.05);
   const x = (s: number) => LEFT + ((s - from) / (to - from || 1)) * (WIDTH - LEFT - RIGHT);
   const y = (part: number) => HEIGHT - BOTTOM - Math.min(1.15, Math.max(-0.15, part)) * ((HEIGHT - BOTTOM - TOP) / 1.15);
   const every = step(to - from, 6);
   const ticks: number[] = [];
   for (let at = Math.ceil(from / every) * every; at <= to + 1e-9; at += every) ticks.push(at);
   const order = delays.map((_, i) => i).sort((a, b) => (delays[a] ?? 0) - (delays[b] ?? 0));
-  const label = `Of the head's moves nothing is seen at first and all at the end; the middle of the change is ${
-    typeof latency === "number" ? `${fixed(latency * 1000)} ms late` : "not known"
-  }`;
+  const label = `How far the pictures show the head to have arrived, against the time since it did: they are ${fixed(latency * 1000)} ms late`;
   return (
     <svg class="curve" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={label}>
       {[0, 0.5, 1].map((part) => (
@@ -48,12 +46,8 @@ export function CurvePlot({ curve }: { curve: Curve }): JSX.Element | null {
           <text x={x(at)} y={HEIGHT - BOTTOM + 16} text-anchor="middle">{fixed(at * 1000)} ms</text>
         </g>
       ))}
-      {typeof latency === "number" && (
-        <g>
-          <line class="latency" x1={x(latency)} x2={x(latency)} y1={TOP} y2={HEIGHT - BOTTOM} />
-          <text class="latency-text" x={x(latency) + 5} y={TOP + 10}>{fixed(latency * 1000)} ms</text>
-        </g>
-      )}
+      <line class="latency" x1={x(latency)} x2={x(latency)} y1={TOP} y2={HEIGHT - BOTTOM} />
+      <text class="latency-text" x={x(latency) + 6} y={HEIGHT - BOTTOM - 8}>{fixed(latency * 1000)} ms late</text>
       {order.map((i) => <circle key={i} cx={x(delays[i] ?? 0)} cy={y(seen[i] ?? 0)} r="2.5" />)}
     </svg>
   );

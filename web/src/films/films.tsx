@@ -12,7 +12,7 @@ import { OUTCOMES } from "../frames/frames";
 import { frameUrl } from "../frames/rows";
 import { Icon } from "../ui/icons";
 import { Button, Card, Chip, Confirm, Dialog, Empty, Meter, Note, ViewHead } from "../ui/parts";
-import { bytes, clock, fileName, fixed, percent, plural, title, when } from "../util/format";
+import { bytes, clock, fileName, percent, plural, rate, title, when } from "../util/format";
 import { useLoad } from "../util/load";
 import { useStore } from "../util/store";
 import { Import } from "./import";
@@ -116,7 +116,7 @@ function FilmCard(props: { film: Film; onPlay: () => void; onMake: (session: str
   const name = film.print_file ? fileName(film.print_file) : film.name;
   const facts = [
     typeof film.frames === "number" ? plural(film.frames, "frame") : null,
-    typeof film.fps === "number" ? `${fixed(film.fps, film.fps % 1 ? 2 : 0)} a second` : null,
+    typeof film.fps === "number" ? `${rate(film.fps)} a second` : null,
     film.width && film.height ? `${film.width} × ${film.height}` : null,
     bytes(film.bytes),
   ];

@@ -133,7 +133,11 @@ function FilmCard({ state }: { state: State }): JSX.Element {
           <p class="small muted">
             {fixed(each, 2)} s for each frame
             {typeof state.hold_s === "number" && `; the head stands still for ${fixed(state.hold_s, 2)} s of it`}.
+            {typeof state.off_mm === "number" && ` It was at most ${fixed(state.off_mm, 3)} mm off its place.`}
           </p>
+        )}
+        {(state.unsteady ?? 0) > 0 && (
+          <Note tone="warn">The head moved in {plural(state.unsteady ?? 0, "frame")}.</Note>
         )}
         {state.last_miss && (
           <Note tone="bad">

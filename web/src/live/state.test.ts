@@ -17,7 +17,8 @@ const state = (more: Partial<State> = {}): State => ({
   ...more,
 });
 
-const shots = (from: number, total: number, rows: ShotRow[], print = 1) => ({ print, from, total, shots: rows });
+/** `from` other than 0 is left out: only some have changed. */
+const shots = (from: number, total: number, rows: ShotRow[], print = 1) => ({ print, ...(from === 0 && { from }), total, shots: rows });
 
 function withShots(live: Live, event: unknown): Live {
   return reduce(live, "shots", event, 0);

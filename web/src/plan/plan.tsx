@@ -184,10 +184,12 @@ function Planned({ plan, base, busy, features, areas, follows, onAreas, onForgot
   );
 }
 
-/** The layer with the park position and some room, as far as the bed goes. */
+/** The print with the park position and some room, as far as the bed goes. */
 function around(plan: Plan, layer: Layer): Bounds {
   const bed = bedBounds(plan.bed);
-  const printed = printedBounds(layer);
+  const [minX, minY, maxX, maxY] = plan.bounds ?? [];
+  const whole = minX === undefined || minY === undefined || maxX === undefined || maxY === undefined ? null : { minX, minY, maxX, maxY };
+  const printed = whole ?? printedBounds(layer);
   if (!printed) return bed;
   const xs = [printed.minX, printed.maxX, plan.park?.[0] ?? printed.minX];
   const ys = [printed.minY, printed.maxY, plan.park?.[1] ?? printed.minY];

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { get, part } from "../api/client";
+import { ApiError, get, part } from "../api/client";
 import type { Plan, Snapshot } from "../api/types";
 import type { Layer } from "./decode";
 import { Shelf } from "./shelf";
@@ -61,6 +61,10 @@ export function useLayer(plan: Plan | null, number: number, forgotten: () => voi
       (fault: unknown) => {
         if (abort.signal.aborted) return;
         setFrames(null);
+        if (fault instanceof ApiError && fault.status === 404) {
+          tell.current();
+          return;
+        }
         setError(fault instanceof Error ? fault : new Error(String(fault)));
       },
     );

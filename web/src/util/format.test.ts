@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { bytes, clock, count, duration, fileName, fixed, length, percent, plural, sentence, title, when } from "./format";
+import { bytes, clock, count, duration, fileName, fixed, length, percent, plural, rate, sentence, title, when } from "./format";
 
 describe("figures", () => {
   it("are a dash when they are not known", () => {
@@ -54,6 +54,8 @@ describe("figures", () => {
     expect(sentence("Is it there?")).toBe("Is it there?");
     expect(fileName("parts/box.gcode")).toBe("box.gcode");
     expect(clock(65.9)).toBe("1:05");
+    expect(clock(0.68)).toBe("0.7 s");
+    expect([rate(12.5), rate(30), rate(29.97003)]).toEqual(["12.5", "30", "29.97"]);
     expect(percent(0.426)).toBe("43 %");
   });
 });

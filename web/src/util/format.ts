@@ -36,10 +36,16 @@ export function duration(s: number | null | undefined): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** Seconds in a film: 0:07, 1:05. */
+/** With so many decimals at most, and none that says nothing: 12.5, 30. */
+export function rate(n: number | null | undefined, decimals = 2): string {
+  return known(n) ? String(Number(n.toFixed(decimals))) : UNKNOWN;
+}
+
+/** How long a film is: 0.7 s, 1:05. */
 export function clock(s: number | null | undefined): string {
   if (!known(s)) return UNKNOWN;
-  const whole = Math.max(0, Math.floor(s));
+  if (s < 9.95) return duration(Math.max(0, s));
+  const whole = Math.floor(s);
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
