@@ -114,9 +114,19 @@ function Alarm(): JSX.Element | null {
 /** Says when what is shown may be old. */
 function Lost(): JSX.Element | null {
   const linked = useStore(live, (l) => l.linked);
-  const known = useStore(live, (l) => l.state !== null);
+  const version = useStore(live, (l) => l.state?.version ?? null);
+  const first = useRef<string | null>(null);
+  first.current ??= version;
+  const known = version !== null;
   const away = useStore(live, (l) => l.state?.moonraker === "away");
   if (known && !linked) return <p class="lost" role="status">No connection to the agent. Trying again.</p>;
+  if (version !== first.current) {
+    return (
+      <p class="lost" role="status">
+        The agent was updated. <button type="button" class="button" onClick={() => location.reload()}>Load the new page</button>
+      </p>
+    );
+  }
   if (away) return <p class="lost" role="status">The agent has no connection to Moonraker.</p>;
   return null;
 }

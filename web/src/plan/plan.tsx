@@ -34,6 +34,7 @@ export function PlanView(): JSX.Element {
   const asked = useStore(route, (r) => r.rest);
   const print = useStore(live, (l) => l.state?.print?.file ?? null);
   const number = useStore(live, (l) => l.state?.print?.number ?? 0);
+  const own = useStore(live, (l) => l.state?.filming === "planned" || l.state?.filming === "in_passing");
   const revision = useStore(live, (l) => l.revisions.settings);
   const files = useLoad((signal) => get<{ files: readonly GcodeFile[] }>("files", signal), [number]);
   const settings = useLoad((signal) => get<Settings>("settings", signal), [revision]);
@@ -45,7 +46,7 @@ export function PlanView(): JSX.Element {
 
   const list = files.value?.files ?? [];
   const file = asked || (print ? null : list[0]?.path);
-  const { base, plan, busy, error } = usePlan(file, changes, ownAreas, `${revision}.${turn}.${file === null ? number : ""}`);
+  const { base, plan, busy, error } = usePlan(file, changes, ownAreas, `${revision}.${turn}.${file === null ? number : ""}`, own);
   const areas = ownAreas ?? base?.restrictions ?? NO_AREAS;
   const changed = Object.keys(changes).length > 0 || ownAreas !== null;
 

@@ -25,6 +25,8 @@ export function usePlan(
   changes: Values,
   areas: readonly Restriction[] | null,
   turn: string,
+  /** The print under way has a plan of its own. */
+  own: boolean,
 ): Planned {
   const [base, setBase] = useState<Plan | null>(null);
   const [changed, setChanged] = useState<Plan | null>(null);
@@ -54,10 +56,10 @@ export function usePlan(
     if (file === undefined) return undefined;
     const abort = new AbortController();
     const question = () =>
-      file === null ? get<Plan>("print/plan", abort.signal) : post<Plan>("plans", { file }, abort.signal);
+      file === null && own ? get<Plan>("print/plan", abort.signal) : post<Plan>("plans", { file }, abort.signal);
     ask(question, setBase, abort);
     return () => abort.abort();
-  }, [file, turn]);
+  }, [file, turn, own]);
 
   const asked = JSON.stringify([changes, areas]);
   const plain = Object.keys(changes).length === 0 && areas === null;

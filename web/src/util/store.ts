@@ -1,6 +1,6 @@
 //! A value that views watch.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 /** Holds a value and tells its watchers of every new one. */
 export class Store<T> {
@@ -35,17 +35,18 @@ export class Store<T> {
 /** The part of a store's value that a view shows; the view is drawn again when that part changes. */
 export function useStore<T, S>(store: Store<T>, select: (value: T) => S): S {
   const [, redraw] = useState(0);
-  const selected = select(store.get());
+  // `select` is written anew in every drawing, and may look for something else in each.
+  const latest = useRef(select);
+  latest.current = select;
+  const shown = useRef<S | undefined>(undefined);
+  shown.current = select(store.get());
   useEffect(() => {
-    let last = select(store.get());
-    if (!Object.is(last, selected)) redraw((n) => n + 1);
-    return store.watch(() => {
-      const next = select(store.get());
-      if (Object.is(next, last)) return;
-      last = next;
-      redraw((n) => n + 1);
-    });
-    // `select` is written anew in every drawing and reads only the store.
+    const look = () => {
+      if (!Object.is(latest.current(store.get()), shown.current)) redraw((n) => n + 1);
+    };
+    // It may have changed between the drawing and now.
+    look();
+    return store.watch(look);
   }, [store]);
-  return selected;
+  return shown.current as S;
 }
