@@ -109,6 +109,7 @@ install() {
         look_at "$folder"
         restart_others
     done
+    hint "Then reload Mainsail or Fluidd: there is a page Timelapse. TIMELAPSE_DOCTOR on the console looks at everything."
 }
 
 install_for() {

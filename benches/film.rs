@@ -1,9 +1,9 @@
 //! How long after the last frame the film is there, with what was prepared while printing and without, and what both cost.
 //!
 //! `scripts/film-bench` takes 1000 noisy frames of 1920x1080 through the frame store and the film workers, as the agent
-//! does, and measures from the moment the last frame is stored until the verified film has its name. `--frames 1004` has
-//! the longest tail that can be left to encode. CPU time is that of all ffmpeg and ffprobe processes; the memory is the
-//! peak of the largest of them.
+//! does, and measures from the moment the last frame is stored until the verified film has its name. Of 1000 frames the
+//! longest tail is left to encode. CPU time is our own and that of all ffmpeg and ffprobe processes; the memory is the peak of
+//! the largest of them.
 
 use std::fs;
 use std::io;
@@ -18,7 +18,7 @@ use moonlapse::clock::Clock;
 use moonlapse::conductor::Event;
 use moonlapse::conductor::films::{Films, Job, Shooting};
 use moonlapse::config::{FilmWhilePrinting, Settings};
-use moonlapse::render::SEGMENT_FRAMES;
+use moonlapse::render::{PART_FRAMES, SEGMENT_FRAMES};
 use moonlapse::session::{FrameMeta, NewSession, Outcome, SessionId, Store};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -95,23 +95,24 @@ async fn run(
     let films = Films::start(Arc::clone(&store), events_in, Clock::real(), shutdown.clone());
     films.configure(&settings);
     films.set_printing(true);
-    films.set_shooting(Some(Shooting {
-        session: session.clone(),
-        settings: settings.clone(),
-        film_wanted: true,
-        closing: false,
-    }));
-
+    // The last part of a print begins where a whole segment ends.
+    let closing = (frames - 1) * 95 / 100 / SEGMENT_FRAMES * SEGMENT_FRAMES;
+    let shooting = |closing| {
+        let (session, settings) = (session.clone(), settings.clone());
+        Some(Shooting { session, settings, film_wanted: true, closing })
+    };
+    films.set_shooting(shooting(false));
+    let with_segments = film_while_printing == FilmWhilePrinting::Segments;
     for number in 0..frames - 1 {
+        if number == closing && with_segments {
+            wait_for(&segments, closing / SEGMENT_FRAMES).await;
+            films.set_shooting(shooting(true));
+        }
         append(&store, &session, pictures, number)?;
         films.frame_stored();
     }
-    if film_while_printing == FilmWhilePrinting::Segments {
-        // A print takes hours for as many frames; here they come at once, and the segments follow.
-        let all = (frames - 1) / SEGMENT_FRAMES;
-        while count(&segments) < all {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+    if with_segments {
+        wait_for(&segments, closing / SEGMENT_FRAMES + (frames - 1 - closing) / PART_FRAMES).await;
     }
     let (cpu_before, memory_before) = watch.take()?;
 
@@ -144,6 +145,13 @@ async fn run(
     Ok(Measured { to_film, cpu_before, cpu_after, memory_before, memory_after, bytes })
 }
 
+/// A print takes hours for as many frames; here they come at once, and the segments follow.
+async fn wait_for(segments: &Path, count_of_them: u32) {
+    while count(segments) < count_of_them {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 fn append(store: &Mutex<Store>, session: &SessionId, pictures: &[Vec<u8>], number: u32) -> io::Result<()> {
     let jpeg = &pictures[number as usize % pictures.len()];
     let mut store = store.lock().map_err(|_| io::Error::other("a worker panicked"))?;
@@ -173,7 +181,7 @@ fn pictures(folder: &Path) -> io::Result<Vec<Vec<u8>>> {
     (1..=PICTURES).map(|number| fs::read(path(number))).collect()
 }
 
-/// What our child processes use.
+/// What we and our child processes use.
 struct Watch {
     peak: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
@@ -192,12 +200,12 @@ impl Watch {
                 std::thread::sleep(Duration::from_millis(20));
             }
         });
-        Self { peak, stop, cpu: Mutex::new(children_cpu().unwrap_or_default()) }
+        Self { peak, stop, cpu: Mutex::new(cpu().unwrap_or_default()) }
     }
 
     /// CPU seconds and peak memory in kB since the last call.
     fn take(&self) -> io::Result<(f64, u64)> {
-        let now = children_cpu().ok_or_else(|| io::Error::other("/proc/self/stat cannot be read"))?;
+        let now = cpu().ok_or_else(|| io::Error::other("/proc/self/stat cannot be read"))?;
         let mut before = self.cpu.lock().map_err(|_| io::Error::other("poisoned"))?;
         Ok((now - std::mem::replace(&mut *before, now), self.peak.swap(0, Ordering::Relaxed)))
     }
@@ -224,10 +232,10 @@ fn peak_of(process: &std::path::Path) -> Option<u64> {
     status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
-/// Of children that have ended, s. The clock of `/proc` ticks 100 times a second.
-fn children_cpu() -> Option<f64> {
+/// Ours and of children that have ended, s. The clock of `/proc` ticks 100 times a second.
+fn cpu() -> Option<f64> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
     let ticks = |field: usize| fields.get(field)?.parse::<f64>().ok();
-    Some((ticks(13)? + ticks(14)?) / 100.0)
+    Some((ticks(11)? + ticks(12)? + ticks(13)? + ticks(14)?) / 100.0)
 }

@@ -154,16 +154,21 @@ put_now() { printf '%s\n' "$1" | write "$2"; }
 
 # edit WHAT FILE FILTER...: passes a file of others through a filter. The file need not exist.
 edit() {
-    local what=$1 file=$2 now text
+    local what=$1 file=$2
     shift 2
-    # The x keeps the newlines at the end.
-    now=$(contents "$file" && echo x)
+    if filtered "$file" "$@"; then change "$what" edit_now "$file" "$FILTERED"; fi
+}
+
+# filtered FILE FILTER...: sets FILTERED. Whether that is another text: a newline at the end, as some filters add it, is none.
+filtered() {
+    local file=$1 now
+    shift
+    # The x keeps the newlines at the end, and tells a file that was read to its end.
+    now=$(contents "$file" && echo x) || fail "$file cannot be read."
     now=${now%x}
-    text=$(printf '%s' "$now" | "$@" && echo x)
-    text=${text%x}
-    # A newline at the end, as some filters add it, is no change.
-    [ "$text" != "$now" ] && [ "$text" != "$now"$'\n' ] || return 0
-    change "$what" edit_now "$file" "$text"
+    FILTERED=$(printf '%s' "$now" | "$@" && echo x) || fail "$file cannot be changed by '$1'."
+    FILTERED=${FILTERED%x}
+    [ "$FILTERED" != "$now" ] && [ "$FILTERED" != "$now"$'\n' ]
 }
 contents() { if [ -e "$1" ]; then at "$1" cat -- "$1"; fi; }
 edit_now() {
@@ -173,15 +178,9 @@ edit_now() {
 
 # unedit FILE FILTER...: takes our changes out of a file. When nobody else changed it, it is as it was, byte for byte.
 unedit() {
-    local file=$1 text now old
-    [ -e "$file" ] || return 0
-    shift
-    now=$(contents "$file" && echo x)
-    now=${now%x}
-    text=$(printf '%s' "$now" | "$@" && echo x)
-    text=${text%x}
-    [ "$text" != "$now" ] && [ "$text" != "$now"$'\n' ] || return 0
-    if [ -z "$text" ] && is_noted created "$file"; then
+    local file=$1 old
+    [ -e "$file" ] && filtered "$@" || return 0
+    if [ -z "$FILTERED" ] && is_noted created "$file"; then
         change "remove $file" remove_created "$file"
         return 0
     fi
@@ -189,9 +188,9 @@ unedit() {
     old=$(original_of "$file")
     if [ -n "$old" ]; then
         old=$(cat -- "$old" && echo x)
-        if [ "$text" = "${old%x}"$'\n' ]; then text=${old%x}; fi
+        if [ "$FILTERED" = "${old%x}"$'\n' ]; then FILTERED=${old%x}; fi
     fi
-    change "take our lines out of $file" unedit_now "$file" "$text"
+    change "take our lines out of $file" unedit_now "$file" "$FILTERED"
 }
 unedit_now() { printf '%s' "$2" | write "$1"; }
 remove_created() {

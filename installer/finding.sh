@@ -181,7 +181,9 @@ find_components() {
         "$OWNER_HOME"/moonraker-env/lib/python3*/site-packages/moonraker/components; do
         if use_components "$place"; then return 0; fi
     done
-    fail "Moonraker was not found for $DATA. Name its checkout with --moonraker."
+    # Who removes it may have removed Moonraker before.
+    COMPONENTS=
+    [ "$ACTION" = uninstall ] || fail "Moonraker was not found for $DATA. Name its checkout with --moonraker."
 }
 use_components() {
     [ -f "$1/__init__.py" ] || return 1

@@ -1,7 +1,7 @@
 """Asks the running Moonraker. Called by install.sh: moonraker.py SOCKET QUESTION.
 
 print-state: prints the state of the print. restart-klipper: has Klipper read its settings again.
-loaded: succeeds when the component is loaded. restore-settings: undoes what the component wrote into the database.
+restore-settings: undoes what the component wrote into the database.
 Fails when Moonraker does not run.
 """
 
@@ -70,13 +70,6 @@ def restart_klipper(moonraker: Moonraker) -> None:
         print(problem, file=sys.stderr)
 
 
-def loaded(moonraker: Moonraker) -> None:
-    """Fails unless the component is loaded."""
-    info = moonraker.call("server.info")
-    if "timelapse" not in info["components"] or "timelapse" in info["failed_components"]:
-        sys.exit("Moonraker has not loaded the component: " + "; ".join(info["warnings"]))
-
-
 def restore_settings(moonraker: Moonraker) -> None:
     """Puts the settings of moonraker-timelapse back; without any, leaves none."""
     try:
@@ -95,7 +88,6 @@ def restore_settings(moonraker: Moonraker) -> None:
 QUESTIONS = {
     "print-state": print_state,
     "restart-klipper": restart_klipper,
-    "loaded": loaded,
     "restore-settings": restore_settings,
 }
 

@@ -21,6 +21,7 @@ install_component() {
 }
 
 remove_component() {
+    [ -n "$COMPONENTS" ] || return 0
     unlink_ours "$COMPONENTS/timelapse"
     bring_back "$COMPONENTS/timelapse.py"
     local exclude
@@ -94,8 +95,11 @@ configure_updates() {
         if [ "$(option_of "update_manager $NAME" path "$file")" != "$PREFIX" ] && grep -qxF -- "$BLOCK_BEGIN" "$file"; then
             edit "correct [update_manager $NAME] in $file" "$file" with_new_updates
         fi
-    else
+    elif file_with_section 'update_manager( +[^]]*)?' "$@" >/dev/null; then
         edit "add [update_manager $NAME] to $CONF" "$CONF" with_block end "$(updates_section)"
+    else
+        # Our section would switch it on for everything.
+        hint "Moonraker's update manager is off, so updates of Moonlapse are not offered."
     fi
 }
 with_new_updates() { without_update_block | with_block end "$(updates_section)"; }
@@ -159,13 +163,32 @@ remove_traces() {
         hint "Moonraker does not run: its database keeps the settings of the timelapse page."
     fi
     if [ -n "$(shown_frames)" ]; then change "remove the links to frames in $FRAMES" remove_shown_frames; fi
-    if [ "$PURGE" = yes ] && [ -d "$STORE" ]; then
-        change "remove the frames in $STORE" at "$STORE" rm -rf -- "$STORE"
+    if [ -f "$STORE/journal.db" ] && { [ "$PURGE" = yes ] || [ -z "$(sessions)" ]; }; then
+        change "remove the frame store in $STORE" remove_store
+    elif [ -d "$STORE" ]; then
+        hint "The frames in $STORE stay; --uninstall --purge would have removed them."
     fi
     remove_when_empty "$FRAMES"
     remove_when_empty "$FILMS"
-    remove_when_empty "$STORE"
-    if [ -d "$STORE" ]; then hint "The frames in $STORE stay; --uninstall --purge would have removed them."; fi
+}
+
+# The folder may be one that the user chose: only what is in a store is removed.
+sessions() {
+    find "$STORE" -mindepth 2 -maxdepth 2 -type d -name frames -regextype posix-extended \
+        -regex '.*/[0-9]{8}-[0-9]{6}_[^/]*/frames' -printf '%h\n'
+}
+remove_store() {
+    local file
+    sessions | while IFS= read -r file; do at "$file" rm -rf -- "$file"; done
+    for file in "$STORE"/journal.db* "$STORE"/owner.lock "$STORE"/queue "$STORE"/annotate.json "$STORE"/.deleted-*; do
+        if [ -e "$file" ]; then at "$STORE" rm -rf -- "$file"; fi
+    done
+    # The usual one is ours whenever it was made.
+    if [ "$STORE" = "$DATA/moonlapse" ]; then
+        at "$STORE" rmdir --ignore-fail-on-non-empty -- "$STORE"
+    else
+        remove_when_empty "$STORE"
+    fi
 }
 
 # Links into the store, and what the agent has listed where a file system has no links: name, inode and size.

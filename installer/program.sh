@@ -155,7 +155,12 @@ build_now() {
 # ------------------------------------------------------------------------------------------------------------ ffmpeg
 
 install_ffmpeg() {
+    local folder
     if command -v ffmpeg >/dev/null; then return 0; fi
+    for folder in "${PRINTERS[@]}"; do
+        look_at "$folder"
+        [ -z "$(timelapse_option ffmpeg_binary_path '')" ] || return 0
+    done
     if [ "$APT" = yes ] && command -v apt-get >/dev/null; then
         change "install ffmpeg, which makes the films, with apt-get" install_ffmpeg_now
     else

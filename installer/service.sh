@@ -55,6 +55,7 @@ install_service() {
         return 0
     fi
     local before after
+    ! is_of_another_printer || fail "the service $NAME ($UNIT) is another printer's. Use --service user."
     note_missing "$(dirname -- "$UNIT")"
     before=$(digest_of "$UNIT")
     after=$(service_text | sha256sum | cut -d' ' -f1)
@@ -81,8 +82,11 @@ systemd_ctl() {
     if [ "$SERVICE" = user ]; then at "$OWNER_HOME" systemctl --user "$@"; else at "$UNITS" systemctl "$@"; fi
 }
 
+# Another user of this host may have a printer of the same name.
+is_of_another_printer() { [ -f "$UNIT" ] && ! grep -qF -- "--data-path \"$DATA\"" "$UNIT"; }
+
 remove_service() {
-    [ -n "$UNIT" ] && [ -f "$UNIT" ] || return 0
+    [ -n "$UNIT" ] && [ -f "$UNIT" ] && ! is_of_another_printer || return 0
     change "stop and remove $NAME.service" remove_service_now
 }
 remove_service_now() {

@@ -20,6 +20,8 @@ struct Case {
     /// Of the server, from the end of an exposure on.
     latency_ms: u64,
     exposure_ms: u64,
+    /// How finely the blur of the moving head is drawn.
+    blur: u16,
     fps: f64,
 }
 
@@ -82,6 +84,21 @@ async fn true_latency(camera: &Camera, clock: Clock) -> f64 {
     late[late.len() / 2]
 }
 
+/// Every exposure ends within the bounds that the camera gives by what was found; the head may leave then.
+async fn assert_bounds_hold(spec: CameraSpec, timing: &Timing, clock: Clock) {
+    let spec = CameraSpec { timing: Some(timing.for_camera()), ..spec };
+    let camera = Camera::open(spec, clock);
+    let mut after = clock.monotonic();
+    for _ in 0..20 {
+        let seen = camera.next_after(after).await.unwrap();
+        after = seen.frame.received;
+        let truth = FrameTruth::from_jpeg(&seen.frame.jpeg).unwrap();
+        let over = truth.end - seen.frame.exposed.until.as_secs_f64();
+        assert!(over <= 0.003, "an exposure ended {over:.3} s behind its bounds: {timing:?}");
+    }
+    camera.close().await;
+}
+
 /// What was found, and how late the frames truly were.
 async fn calibrate(case: Case) -> (Timing, f64) {
     let clock = Clock::real();
@@ -90,6 +107,7 @@ async fn calibrate(case: Case) -> (Timing, f64) {
         look: rig::Look { width: 320, height: 192, ..rig::Look::default() },
         fps: case.fps,
         exposure: Duration::from_millis(case.exposure_ms),
+        blur: case.blur,
         latency: Duration::from_millis(case.latency_ms),
         manner: case.manner,
         ..rig::CameraConfig::default()
@@ -98,7 +116,7 @@ async fn calibrate(case: Case) -> (Timing, f64) {
     let host = "http://127.0.0.1:7125".parse().unwrap();
     let stream = (case.kind == Kind::Stream).then(|| resolve(&server.stream_url(), &host).unwrap());
     let spec = CameraSpec::web("rig", stream, Some(resolve(&server.snapshot_url(), &host).unwrap()));
-    let camera = Arc::new(Camera::open(spec, clock));
+    let camera = Arc::new(Camera::open(spec.clone(), clock));
     let mut watch = Watch::start(Arc::clone(&camera), clock);
     let last = MonoTime::from_secs_f64(stands.last().unwrap().from).unwrap();
     let truth = true_latency(&camera, clock).await;
@@ -107,11 +125,15 @@ async fn calibrate(case: Case) -> (Timing, f64) {
     assert!(watch.quiet_for(quiet, Duration::from_secs(10)).await, "the head never came to rest in the pictures");
     let (looks, trouble) = watch.end().await;
     assert_eq!(trouble, None);
-    (measure(&looks, &stands).unwrap(), truth)
+    let timing = measure(&looks, &stands).unwrap();
+    if case.kind == Kind::Stream {
+        assert_bounds_hold(spec, &timing, clock).await;
+    }
+    (timing, truth)
 }
 
 fn stream(manner: Manner, latency_ms: u64) -> Case {
-    Case { manner, kind: Kind::Stream, latency_ms, exposure_ms: 12, fps: 30.0 }
+    Case { manner, kind: Kind::Stream, latency_ms, exposure_ms: 12, blur: 1, fps: 30.0 }
 }
 
 /// The bound that every case must keep: one frame interval.
@@ -142,6 +164,12 @@ async fn snapshots_and_slow_cameras_are_measured_too() {
     let slow = Case { fps: 10.0, exposure_ms: 40, ..stream(Manner::Plain, 150) };
     let snapshots = Case { kind: Kind::Snapshots, ..stream(Manner::Plain, 250) };
     tokio::join!(assert_within_an_interval(slow), assert_within_an_interval(snapshots));
+}
+
+#[tokio::test]
+async fn a_head_that_is_blurred_by_a_long_exposure_is_measured_too() {
+    let exposed = |exposure_ms| Case { fps: 10.0, exposure_ms, blur: 6, ..stream(Manner::Plain, 150) };
+    tokio::join!(assert_within_an_interval(exposed(8)), assert_within_an_interval(exposed(80)));
 }
 
 /// `scripts/calibration` prints the whole table by this.

@@ -3,7 +3,7 @@
 //!
 //! The agent is a process of its own: this test program, which runs the frame store and the film workers as the agent
 //! does. Frames show their numbers, which are read back from the film. `scripts/film-kill` runs the same with more and
-//! longer jobs: FILM_KILL_ROUNDS, FILM_KILL_FRAMES and FILM_KILL_SEED set how.
+//! longer jobs, some at once: FILM_KILL_ROUNDS, FILM_KILL_FRAMES, FILM_KILL_SEED and FILM_KILL_AT_ONCE set how.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeSet;
@@ -11,6 +11,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
@@ -246,60 +247,78 @@ impl Chance {
     }
 }
 
+/// One round: a job that is struck at `at`, and what came of it. Gives whether the kill came in time.
+fn strike(victim: Victim, at: Duration) -> (Round, bool, String) {
+    let mut round = Round::new();
+    let mut agent = round.start();
+    let mut ended = round.listen(&agent, Instant::now() + at);
+    let stage = round.said.last().cloned().unwrap_or_default();
+    let struck = match victim {
+        _ if ended => false,
+        Victim::Agent => {
+            agent.child.kill().unwrap();
+            agent.child.wait().unwrap();
+            // What it said before counts.
+            round.listen(&agent, Instant::now() + LIMIT);
+            true
+        }
+        Victim::Ffmpeg => {
+            let mut struck = false;
+            while !ended && !struck {
+                for pid in our_processes(round.dir.path()) {
+                    struck |= kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).is_ok();
+                }
+                if !struck {
+                    ended = round.listen(&agent, Instant::now() + Duration::from_millis(1));
+                }
+            }
+            if !ended {
+                round.listen(&agent, Instant::now() + LIMIT);
+            }
+            struck
+        }
+    };
+    drop(agent);
+    round.finish();
+    round.check();
+    (round, struck, stage)
+}
+
 fn kill_at_random_points(victim: Victim) {
     let (rounds, seed) = (number("FILM_KILL_ROUNDS", 4), number("FILM_KILL_SEED", 1));
-    // How long a job takes that nobody disturbs.
-    let mut first = Round::new();
-    let start = Instant::now();
-    first.finish();
-    first.check();
-    let whole = start.elapsed();
+    let at_once = number("FILM_KILL_AT_ONCE", 1);
+    // How long a job takes that nobody disturbs, beside others.
+    let whole = std::thread::scope(|scope| {
+        let undisturbed = || {
+            let (mut round, start) = (Round::new(), Instant::now());
+            round.finish();
+            round.check();
+            start.elapsed()
+        };
+        let jobs: Vec<_> = (0..at_once).map(|_| scope.spawn(undisturbed)).collect();
+        jobs.into_iter().map(|job| job.join().unwrap()).max().unwrap()
+    });
     let mut chance = Chance(seed.wrapping_mul(2).wrapping_add(u64::from(victim == Victim::Agent)));
     chance.next();
-    let mut hit = 0;
-    for round_number in 1..=rounds {
-        let at = whole.mul_f64(chance.next());
-        let mut round = Round::new();
-        let mut agent = round.start();
-        let mut ended = round.listen(&agent, Instant::now() + at);
-        let stage = round.said.last().cloned().unwrap_or_default();
-        let struck = match victim {
-            _ if ended => false,
-            Victim::Agent => {
-                agent.child.kill().unwrap();
-                agent.child.wait().unwrap();
-                // What it said before counts.
-                round.listen(&agent, Instant::now() + LIMIT);
-                true
-            }
-            Victim::Ffmpeg => {
-                let mut struck = false;
-                while !ended && !struck {
-                    for pid in our_processes(round.dir.path()) {
-                        struck |= kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).is_ok();
-                    }
-                    if !struck {
-                        ended = round.listen(&agent, Instant::now() + Duration::from_millis(1));
+    let points: Vec<Duration> = (0..rounds).map(|_| whole.mul_f64(chance.next())).collect();
+    let (next, hit) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| {
+                loop {
+                    let turn = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(&at) = points.get(turn) else { return };
+                    let (round, struck, stage) = strike(victim, at);
+                    hit.fetch_add(usize::from(struck), Ordering::Relaxed);
+                    if std::env::var_os("FILM_KILL_ROUNDS").is_some() {
+                        let (ms, frames) = (at.as_millis(), round.acknowledged.len());
+                        println!("round {}: at {ms} ms ({stage}), struck: {struck}, {frames} frames", turn + 1);
                     }
                 }
-                if !ended {
-                    round.listen(&agent, Instant::now() + LIMIT);
-                }
-                struck
-            }
-        };
-        hit += u64::from(struck);
-        drop(agent);
-        round.finish();
-        round.check();
-        if std::env::var_os("FILM_KILL_ROUNDS").is_some() {
-            let ms = at.as_millis();
-            println!(
-                "round {round_number}: at {ms} ms ({stage}), struck: {struck}, {} frames",
-                round.acknowledged.len()
-            );
+            });
         }
-    }
+    });
+    let hit = hit.into_inner();
     println!("{hit} of {rounds} rounds struck, of {} frames each; whole job {:.1} s", frames(), whole.as_secs_f64());
     assert!(hit > 0, "no kill came in time");
 }

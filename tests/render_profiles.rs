@@ -365,7 +365,7 @@ async fn each_camera_shows_its_own_still_of_the_finished_part() {
         (last[width / 4], last[width * 3 / 4])
     };
     let near = |found: (u8, u8), left: u8, right: u8| found.0.abs_diff(left) <= 3 && found.1.abs_diff(right) <= 3;
-    let both = shows("mp4 layout=side_by_side post_roll=0.1 post_roll_of=hero").await;
+    let both = shows("mp4 layout=side_by_side cameras=\"front, side\" post_roll=0.1 post_roll_of=hero").await;
     assert!(near(both, 200, 240), "{both:?}");
     // One that has none shows its last frame.
     let other = shows("mp4 layout=side_by_side cameras=\"side, top\" post_roll=0.1 post_roll_of=hero").await;

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
@@ -50,9 +51,19 @@ impl Print {
     }
 
     async fn next(&self, frames: usize, settings: &FilmSettings) -> Result<NextSegment, RenderError> {
+        self.next_when(frames, settings, false).await
+    }
+
+    async fn next_when(
+        &self,
+        frames: usize,
+        settings: &FilmSettings,
+        closing: bool,
+    ) -> Result<NextSegment, RenderError> {
         let segments = self.segments(&self.frames[..frames]);
         let profile = Profile::of_settings(settings)?;
-        let request = SegmentRequest { segments, reel: 0, view: View::default(), profile, tools: Tools::default() };
+        let (view, tools) = (View::default(), Tools::default());
+        let request = SegmentRequest { segments, reel: 0, view, profile, tools, closing };
         next_segment(request, &CancellationToken::new()).await
     }
 
@@ -69,18 +80,31 @@ impl Print {
     }
 
     async fn film(&self, frames: &[Frame], settings: &FilmSettings) -> Film {
+        self.film_of(frames, Profile::of_settings(settings).unwrap(), Tools::default()).await
+    }
+
+    async fn film_of(&self, frames: &[Frame], profile: Profile, tools: Tools) -> Film {
         let request = FilmRequest {
             reels: vec![Reel { frames: frames.to_vec(), ..Reel::default() }],
             print: PrintFacts { file: "a.gcode".into(), ..PrintFacts::default() },
             output_dir: self.dir.path().join("films"),
             suffix: String::new(),
             made_at: Zoned::now(),
-            profile: Profile::of_settings(settings).unwrap(),
-            tools: Tools::default(),
+            profile,
+            tools,
             segments: Some(self.folder()),
             on_verified: OnVerified::default(),
         };
         film(request, |_| {}, &CancellationToken::new()).await.unwrap()
+    }
+
+    /// An ffprobe that notes what it is asked.
+    fn noting_ffprobe(&self) -> Tools {
+        let program = self.dir.path().join("ffprobe");
+        let notes = self.dir.path().join("asked");
+        fs::write(&program, format!("#!/bin/sh\necho \"$*\" >> '{}'\nexec ffprobe \"$@\"\n", notes.display())).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        Tools { ffprobe: program, ..Tools::default() }
     }
 
     fn films(&self) -> Vec<String> {
@@ -128,6 +152,53 @@ async fn every_frame_is_there_once_at_its_time_at_every_rate() {
 }
 
 #[tokio::test]
+async fn a_joined_film_is_read_back_once_and_only_what_was_encoded_last_is_decoded() {
+    for words in ["mp4 hold_last=0", "mov hold_last=0", "hevc hold_last=0"] {
+        let print = Print::of(33);
+        let profile = Profile::from_words("default", words, &Profile::of_settings(&plain(30.0)).unwrap()).unwrap();
+        let request = SegmentRequest {
+            segments: print.segments(&print.frames),
+            reel: 0,
+            view: View::default(),
+            profile: profile.clone(),
+            tools: Tools::default(),
+            closing: false,
+        };
+        for _ in 0..2 {
+            let made = next_segment(request.clone(), &CancellationToken::new()).await;
+            assert!(matches!(made, Ok(NextSegment::Made { .. })), "{words}: {made:?}");
+        }
+        let film = print.film_of(&print.frames, profile, print.noting_ffprobe()).await;
+        assert_eq!(barcode::read(&film.path).unwrap(), Vec::from_iter(1..=33), "{words}");
+        let asked = fs::read_to_string(print.dir.path().join("asked")).unwrap();
+        let of_the_film: Vec<_> = asked.lines().filter(|line| line.ends_with(".film")).collect();
+        assert!(of_the_film.len() == 1 && of_the_film[0].contains("-show_data_hash"), "{words}: {asked}");
+        assert_eq!(asked.lines().filter(|line| line.contains("-count_frames")).count(), 1, "{words}: {asked}");
+        // Browsers start at once when the index comes first.
+        let bytes = fs::read(&film.path).unwrap();
+        let place = |name: &[u8]| bytes.windows(4).position(|window| window == name).unwrap();
+        assert!(place(b"moov") < place(b"mdat"), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_encoded_near_the_end_of_a_print_is_joined_like_the_rest() {
+    let print = Print::of(43);
+    assert_eq!(print.prepare(32, &plain(30.0)).await, 2);
+    let mut made = Vec::new();
+    while let NextSegment::Made { first, last, .. } = print.next_when(43, &plain(30.0), true).await.unwrap() {
+        made.push((first, last));
+    }
+    assert_eq!(made, [(31, 35), (36, 40)]);
+    let settings = FilmSettings { duplicatelastframe: 3, ..plain(12.5) };
+    for count in [43u16, 40, 33] {
+        let film = print.film(&print.frames[..usize::from(count)], &settings).await;
+        let expected: Vec<u16> = (1..=count).chain([count; 3]).collect();
+        assert_eq!(barcode::read(&film.path).unwrap(), expected);
+    }
+}
+
+#[tokio::test]
 async fn the_last_frame_is_repeated_also_after_a_full_segment() {
     let print = Print::of(32);
     let settings = FilmSettings { duplicatelastframe: 4, ..plain(25.0) };
@@ -170,13 +241,25 @@ async fn a_frame_that_was_lost_costs_its_own_segment_only() {
 
 #[tokio::test]
 async fn a_damaged_segment_does_not_reach_the_film() {
-    for damage in [0, 1] {
+    enum Damage {
+        Empty,
+        Cut,
+        Bit,
+    }
+    for damage in [Damage::Empty, Damage::Cut, Damage::Bit] {
         let print = Print::of(50);
         print.prepare(50, &plain(30.0)).await;
         let (name, _) = print.made().pop_first().unwrap();
-        let file = File::options().write(true).open(print.folder().join(name)).unwrap();
-        let half = file.metadata().unwrap().len() / 2 / 188 * 188;
-        file.set_len(half * damage).unwrap();
+        let path = print.folder().join(name);
+        let mut bytes = fs::read(&path).unwrap();
+        let half = bytes.len() / 2 / 188 * 188;
+        match damage {
+            Damage::Empty => bytes.clear(),
+            Damage::Cut => bytes.truncate(half),
+            // In the middle of a picture, where nothing but the picture suffers.
+            Damage::Bit => bytes[half + 100] ^= 1,
+        }
+        fs::write(&path, bytes).unwrap();
         let film = print.film(&print.frames, &plain(30.0)).await;
         assert_eq!(barcode::read(&film.path).unwrap(), Vec::from_iter(1..=50));
         assert_eq!(print.films().len(), 1, "{:?}", print.films());

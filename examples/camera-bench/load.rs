@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use moonlapse::camera::{Camera, CameraSpec, Span};
 use moonlapse::clock::{Clock, MonoTime};
-use moonlapse_rig::camera::monotonic;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use moonlapse_rig::camera::{Replay, monotonic, webcam_picture};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
-use tokio::time::MissedTickBehavior;
 use url::Url;
 
 /// A frame is taken this often, as in a fast print.
@@ -19,14 +17,7 @@ const EVERY: f64 = 2.0;
 pub(super) async fn run(seconds: u64) {
     let folder = tempfile::tempdir().unwrap();
     let picture = folder.path().join("picture.jpg");
-    // As many bytes as a webcam's picture of a printer.
-    let drawn = Command::new("ffmpeg")
-        .args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=s=1920x1080,noise=alls=12", "-frames:v", "1", "-q:v", "5"])
-        .arg(&picture)
-        .status()
-        .await
-        .unwrap();
-    assert!(drawn.success());
+    std::fs::write(&picture, webcam_picture(1920, 1080).await.unwrap()).unwrap();
     let bytes = std::fs::metadata(&picture).unwrap().len();
     println!("1920x1080, 30 fps, {} kB a picture, a frame every {EVERY} s, {seconds} s each", bytes / 1000);
     println!("| cameras open | CPU, % of one core | RSS, MB | frames |");
@@ -84,41 +75,8 @@ fn rss_mb() -> f64 {
 }
 
 pub(super) async fn serve(picture: &Path) {
-    let jpeg = std::fs::read(picture).unwrap();
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    println!("http://{}/?action=stream", listener.local_addr().unwrap());
-    loop {
-        let (socket, _) = listener.accept().await.unwrap();
-        tokio::spawn(send(socket, jpeg.clone()));
-    }
-}
-
-async fn send(mut socket: TcpStream, mut jpeg: Vec<u8>) -> std::io::Result<()> {
-    let mut request = [0; 4096];
-    let _request = socket.read(&mut request).await?;
-    let head = "HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=boundarydonotcross\r\n\r\n\
-                --boundarydonotcross\r\n";
-    socket.write_all(head.as_bytes()).await?;
-    let mut beat = tokio::time::interval(Duration::from_secs_f64(1.0 / 30.0));
-    beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    for number in 0_u64.. {
-        beat.tick().await;
-        let now = monotonic();
-        // No two pictures are alike: a number goes behind the end, where it disturbs nobody.
-        let whole = jpeg.len();
-        jpeg.extend(number.to_be_bytes());
-        let part = format!(
-            "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-UStreamer-Online: true\r\n\
-             X-UStreamer-Grab-Begin-Time: {:.6}\r\nX-UStreamer-Grab-End-Time: {:.6}\r\n\
-             X-UStreamer-Send-Time: {now:.6}\r\n\r\n",
-            jpeg.len(),
-            now - 0.03,
-            now - 0.02,
-        );
-        socket.write_all(part.as_bytes()).await?;
-        socket.write_all(&jpeg).await?;
-        socket.write_all(b"\r\n--boundarydonotcross\r\n").await?;
-        jpeg.truncate(whole);
-    }
-    Ok(())
+    let server = Replay::start(std::fs::read(picture).unwrap(), 30.0).await.unwrap();
+    println!("{}", server.stream_url());
+    // Until it is killed.
+    std::future::pending::<()>().await;
 }

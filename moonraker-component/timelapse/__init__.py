@@ -13,6 +13,8 @@ Standard library only: Moonraker would otherwise try to repair its own installat
 * ``folders``: the file roots ``timelapse`` and ``timelapse_frames``.
 * ``agent``: calls to the agent.
 * ``annotator``: frame calls for uploaded files.
+* ``history``: a line in the history of prints.
+* ``notices``: news for notifiers and announcements.
 * ``component``: the endpoints and events.
 """
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import asyncio
+import pathlib
+import re
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional
 
 from ...utils.exceptions import AgentError
@@ -28,11 +30,14 @@ _REFUSED = 400
 
 _ABSENT = (
     "Moonlapse is not running, so it cannot {what}. "
-    "Start it with 'sudo systemctl start moonlapse' and try again."
+    "Start it with 'sudo systemctl start {service}' and try again."
 )
 _SLOW = (
     "Moonlapse did not answer within {seconds:g} seconds when asked to {what}. "
-    "Try again, and look at 'journalctl -u moonlapse' if it happens again."
+    "Try again, and look at 'journalctl -u {service}' if it happens again."
+)
+_UNEXPLAINED = (
+    "Moonlapse could not {what}, and gave no reason. See 'journalctl -u {service}'."
 )
 
 
@@ -42,6 +47,7 @@ class AgentLink:
     def __init__(self, server: Server, settings: Callable[[], Mapping[str, Any]]) -> None:
         self._server = server
         self._settings = settings
+        self._service = service_of(server.get_app_args()["data_path"])
         self._pending_settings: Optional[asyncio.TimerHandle] = None
 
     def is_agent(self, connection: Optional[BaseRemoteConnection]) -> bool:
@@ -61,7 +67,7 @@ class AgentLink:
         """
         connection = self._connection()
         if connection is None:
-            raise self._server.error(_ABSENT.format(what=what), _UNAVAILABLE)
+            raise self._absent(what)
         answer = asyncio.ensure_future(connection.call_method_with_response(method))
         try:
             # Not wait_for: it would cancel the future, and a late answer or the end of the
@@ -70,14 +76,15 @@ class AgentLink:
         finally:
             connection.pending_responses.pop(id(answer), None)
         if not done:
-            raise self._server.error(_SLOW.format(what=what, seconds=_CALL_TIMEOUT), _UNAVAILABLE)
+            slow = _SLOW.format(what=what, seconds=_CALL_TIMEOUT, service=self._service)
+            raise self._server.error(slow, _UNAVAILABLE)
         try:
             return answer.result()
         except AgentError as problem:
-            raise self._server.error(_reason(problem, what), _REFUSED) from None
+            raise self._server.error(self._reason(problem, what), _REFUSED) from None
         except self._server.error:
             # The connection ended before the answer.
-            raise self._server.error(_ABSENT.format(what=what), _UNAVAILABLE) from None
+            raise self._absent(what) from None
 
     def settings_changed(self) -> None:
         """Tells the agent about the settings, soon, once for any number of changes."""
@@ -103,10 +110,20 @@ class AgentLink:
         extensions: ExtensionManager = self._server.lookup_component("extensions")
         return extensions.agents.get(AGENT_NAME)
 
+    def _absent(self, what: str) -> Exception:
+        return self._server.error(_ABSENT.format(what=what, service=self._service), _UNAVAILABLE)
 
-def _reason(problem: AgentError, what: str) -> str:
-    """The sentence that the agent gave for its refusal."""
-    data = problem.error_data
-    if isinstance(data, dict) and data.get("message"):
-        return str(data["message"])
-    return f"Moonlapse could not {what}, and gave no reason. See 'journalctl -u moonlapse'."
+    def _reason(self, problem: AgentError, what: str) -> str:
+        """The sentence that the agent gave for its refusal."""
+        data = problem.error_data
+        if isinstance(data, dict) and data.get("message"):
+            return str(data["message"])
+        return _UNEXPLAINED.format(what=what, service=self._service)
+
+
+def service_of(data_path: str) -> str:
+    """The service of the agent for the printer with this data folder, as install.sh names it."""
+    folder = pathlib.Path(data_path).name
+    found = re.fullmatch(r"printer(?:_(.+))?_data", folder)
+    name = found.group(1) if found else re.sub(r"[^A-Za-z0-9_-]", "-", folder)
+    return f"moonlapse-{name}" if name else "moonlapse"

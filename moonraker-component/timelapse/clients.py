@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
         name: str
         uid: str
+        enabled: bool
 
 
 MAINSAIL = "mainsail"
@@ -34,15 +35,20 @@ def in_words_of(client: str, answer: Dict[str, Any], webcams: Iterable[Webcam]) 
     """The settings as this client knows them.
 
     A camera was saved as it was sent, by name or by uid: Fluidd's uid outlives a new name, and
-    Mainsail itself saves the new name when it renames a camera. A mode that a form does not have
-    would leave its list of modes empty.
+    Mainsail itself saves the new name when it renames a camera. Where none was chosen, the forms
+    show the one that the agent takes. A mode that a form does not have would leave its list of
+    modes empty.
     """
     answer = dict(answer)
+    camera, is_form = answer["camera"], client in (MAINSAIL, FLUIDD)
     for webcam in webcams:
-        if answer["camera"] in (webcam.name, webcam.uid):
+        first = (
+            is_form and not camera and webcam.enabled and "camera" not in answer["blockedsettings"]
+        )
+        if first or camera and camera in (webcam.name, webcam.uid):
             answer["camera"] = webcam.uid if client == FLUIDD else webcam.name
             break
-    if client in (MAINSAIL, FLUIDD) and answer["mode"] != _BY_TIME:
+    if is_form and answer["mode"] != _BY_TIME:
         answer["mode"] = _BY_LAYER
     return answer
 

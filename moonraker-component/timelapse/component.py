@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional
 
 from ...common import RequestType, TransportType
-from . import clients, folders, history, schema
+from . import clients, folders, history, notices, schema
 from .agent import AgentLink
 from .annotator import Annotator
 from .settings import Settings, read_conf
@@ -41,6 +41,7 @@ class Timelapse:
         self._last_frame: Dict[str, Any] = {"framecount": 0, "lastframefile": ""}
         self._rendering = False
         self._history = history.Note(server)
+        self._notices = notices.Notices(server)
 
         register = server.register_endpoint
         register(
@@ -70,6 +71,7 @@ class Timelapse:
     def close(self) -> None:
         """Called by Moonraker when it stops."""
         self._agent.close()
+        self._notices.close()
 
     async def _handle_settings(self, request: WebRequest) -> Dict[str, Any]:
         connection = request.get_client_connection()
@@ -106,6 +108,9 @@ class Timelapse:
             summary = last_frame.get("summary")
             if isinstance(summary, str):
                 self._history.write(summary)
+        notice = request.get("notice", None)
+        if notice is not None:
+            self._notices.tell(notice)
         if event is not None:
             self._relay(event)
         return "ok"

@@ -56,7 +56,7 @@ fn prepare(file: &Path, Wish { settings, printer }: Wish) -> bool {
     }
     // Printers are off most of the time: what Klipper said last holds.
     let printer = printer.or_else(|| StandingOrders::read(file).ok().map(|orders| orders.printer));
-    let (Some(printer), Ok(program)) = (printer, std::env::current_exe()) else {
+    let (Some(printer), Some(program)) = (printer, program()) else {
         debug!("the printer's limits are not known yet, so uploads are not annotated");
         return false;
     };
@@ -72,6 +72,12 @@ fn prepare(file: &Path, Wish { settings, printer }: Wish) -> bool {
             false
         }
     }
+}
+
+/// This program. An update has replaced it while it ran: the new one stands in its place.
+fn program() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?.into_os_string().into_string().ok()?;
+    Some(program.strip_suffix(" (deleted)").unwrap_or(&program).into())
 }
 
 #[cfg(test)]

@@ -498,7 +498,8 @@ impl Agent {
             }
             let Some(connection) = &self.connection else { continue };
             let jammed = match order {
-                Order::Ui { .. } if !connection.has_component => false,
+                Order::Ui { .. } | Order::Notice(_) if !connection.has_component => false,
+                Order::Notice(notice) => connection.events.try_send(serde_json::json!({"notice": notice})).is_err(),
                 Order::Ui { event, last_frame } => {
                     connection.events.try_send(connector::event_params(event, last_frame)).is_err()
                 }

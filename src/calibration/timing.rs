@@ -40,14 +40,17 @@ pub struct Stamps {
 }
 
 impl Timing {
-    /// What the camera is to work with. Its exposures end when they did here, but may begin earlier: in the dark a camera
-    /// exposes for longer, up to an interval.
+    /// What the camera is to work with. The middle of an exposure is found exactly, its length only roughly: so an exposure
+    /// may end up to half an interval behind its middle, whatever was found. And it may begin an interval before its end,
+    /// because in the dark a camera exposes for longer than in the light in which it was calibrated.
     #[must_use]
     pub fn for_camera(&self) -> camera::Timing {
         let seconds = |secs: f64| Duration::try_from_secs_f64(secs).unwrap_or_default();
+        let middle = self.latency_s + self.exposure_s / 2.0;
         camera::Timing {
-            latency: seconds(self.latency_s),
-            exposure: seconds(self.exposure_s.max(self.interval_s)),
+            // Nothing arrives before its exposure ends.
+            latency: seconds((middle - self.interval_s / 2.0).max(0.0)),
+            exposure: seconds(1.5 * self.interval_s),
             jitter: seconds((self.jitter_s + MARGIN) / 2.0),
         }
     }
@@ -56,7 +59,7 @@ impl Timing {
     /// it.
     #[must_use]
     pub fn hold_s(&self) -> f64 {
-        self.exposure_s.max(self.interval_s) + self.jitter_s + MARGIN + self.interval_s
+        1.5 * self.interval_s + self.jitter_s + MARGIN + self.interval_s
     }
 }
 

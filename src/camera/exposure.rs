@@ -20,6 +20,8 @@ const LONGEST_LEAD: f64 = 0.25;
 /// By how much the assumed latency may be too long. What is assumed where nothing is known (50 ms) must also do for a
 /// camera with none.
 const ASSUMED_TOO_LONG: f64 = 0.05;
+/// A server whose times have contradicted themselves is not believed for so long, s.
+const PROBATION: f64 = 2.0;
 /// What the network may delay a frame by beyond its fastest journey, when the server runs on another host.
 const NETWORK_JITTER: f64 = 0.02;
 
@@ -124,6 +126,10 @@ pub(super) struct Exposures {
     latency: f64,
     /// How long the bounds of frames' exposures last, s.
     widths: Recent,
+    /// When the driver got the last frame, as the server said, s on its clock.
+    last_grab: f64,
+    /// Until then, s on our clock, the server's times are not believed.
+    disbelieved: f64,
 }
 
 impl Exposures {
@@ -138,6 +144,8 @@ impl Exposures {
             steady: None,
             latency: assumed_latency,
             widths: Recent::default(),
+            last_grab: f64::NEG_INFINITY,
+            disbelieved: f64::NEG_INFINITY,
         }
     }
 
@@ -174,6 +182,9 @@ impl Exposures {
     pub(super) fn bound(&mut self, said: Said, arrived: MonoTime) -> (Span, Freshness) {
         let now = arrived.as_secs_f64();
         let Said::Times(stamps) = said else { return self.by_arrival(now) };
+        if !self.believes(stamps, now) {
+            return self.by_arrival(now);
+        }
         self.remember(stamps.grab_begin);
         let readout = (stamps.grab_end - stamps.grab_begin).clamp(0.0, self.interval());
         let (shift, slack, freshness) = self.clocks.shift(stamps.send, now);
@@ -190,6 +201,22 @@ impl Exposures {
         self.latency = (now - grab).max(self.latency * 0.98);
         self.widths.push(lead + slack + readout);
         (span(grab - lead - slack, grab + readout), freshness)
+    }
+
+    /// Whether the server's times can be true. Time neither stands still nor goes back; where it does, a picture of now
+    /// could be taken for one of a stop that is long over. What was learned of the server's clock is void then.
+    fn believes(&mut self, stamps: Stamps, now: f64) -> bool {
+        let last = std::mem::replace(&mut self.last_grab, stamps.grab_begin);
+        if stamps.grab_begin < last || self.clocks.is_another_than_before(stamps.send, now) {
+            if now >= self.disbelieved {
+                tracing::warn!("a camera's timestamps contradict themselves; its pictures are timed by their arrival");
+            }
+            self.clocks.forget();
+            self.ages = Recent::default();
+            self.disbelieved = now + PROBATION;
+        }
+        // A server may send the last picture again; what it says is no news then.
+        stamps.grab_begin != last && now >= self.disbelieved
     }
 
     fn by_arrival(&mut self, now: f64) -> (Span, Freshness) {
@@ -239,6 +266,17 @@ struct Clocks {
 impl Clocks {
     fn new(same_host: bool) -> Self {
         Self { same_host, same_clock: false, least: VecDeque::new() }
+    }
+
+    /// Nothing is known any more.
+    fn forget(&mut self) {
+        *self = Self::new(self.same_host);
+    }
+
+    /// Whether the clocks were the same, and a frame sent at `send` (its clock) that arrived at `now` (ours) would have
+    /// arrived before it was sent.
+    fn is_another_than_before(&self, send: f64, now: f64) -> bool {
+        self.same_clock && now - send <= -0.005
     }
 
     /// What to add to the server's times, by how much that may be too late, and how surely it is known; for a frame sent
@@ -349,6 +387,29 @@ mod tests {
         let (span, freshness) = exposures.bound(times(100.1, 100.2), at(100.9));
         assert_eq!(freshness, Freshness::Proven);
         assert!(near(span.until, 100.1));
+    }
+
+    #[test]
+    fn times_that_stand_still_or_go_back_are_not_believed_for_a_while() {
+        let mut exposures = Exposures::new(&camera(Duration::from_millis(50), None), true);
+        let proven = |(_, freshness): (Span, Freshness)| freshness == Freshness::Proven;
+        assert!(proven(exposures.bound(times(100.0, 100.02), at(100.03))));
+        // Sent again.
+        assert!(!proven(exposures.bound(times(100.0, 100.06), at(100.07))));
+        assert!(proven(exposures.bound(times(100.1, 100.12), at(100.13))));
+        // The clock is set back by a second.
+        let (span, freshness) = exposures.bound(times(99.2, 99.22), at(100.23));
+        assert!(freshness == Freshness::Assumed && span.until.as_secs_f64() > 100.1, "{span:?}");
+        assert!(!proven(exposures.bound(times(99.3, 99.32), at(100.33))));
+        // Later it is another host's clock.
+        exposures.bound(times(102.2, 102.22), at(103.23));
+        let (span, freshness) = exposures.bound(times(102.3, 102.32), at(103.33));
+        assert_eq!(freshness, Freshness::Compared);
+        assert!(near(span.until, 103.31));
+        // Set ahead, a frame seems to arrive before it was sent.
+        let mut exposures = Exposures::new(&camera(Duration::from_millis(50), None), true);
+        assert!(proven(exposures.bound(times(100.0, 100.02), at(100.03))));
+        assert_eq!(exposures.bound(times(102.1, 102.12), at(100.13)).1, Freshness::Assumed);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::around::FrameInWork;
 use super::filming::{Desk, Due, Viewpoint};
 use super::finished::{self, Finished};
 use super::holds::Hold;
-use super::{Event, NewestFrame, ShotId};
+use super::{Event, NewestFrame, ShotId, notices};
 use crate::camera::{Camera, CameraFacts};
 use crate::hooks::{Facts, When};
 use crate::session::{Frame, Publisher, SessionId, StoreError};
@@ -233,6 +233,7 @@ impl Worker {
                 self.filmed.insert(reel);
                 if let Some(missed) = self.misses.over() {
                     let line = format!("Timelapse: camera '{}' is back after {missed} missed frames", self.name());
+                    self.desk.tell(Event::Notice(notices::camera_back(self.name(), &line, missed))).await;
                     self.desk.tell(Event::Say(line)).await;
                 }
             }
@@ -307,6 +308,7 @@ impl Worker {
             let missed = self.misses.in_a_row;
             let line = format!("Timelapse: camera '{}' gave none of the last {missed} frames: {reason}", self.name());
             warn!(camera = self.name(), missed, "the camera is gone");
+            self.desk.tell(Event::Notice(notices::camera_gone(self.name(), &line, missed))).await;
             self.desk.tell(Event::Say(line)).await;
             let (desk, facts) = (self.desk.clone(), Facts::default());
             let facts = facts.with("camera", self.name()).with("missed", missed).with("reason", reason);

@@ -76,6 +76,8 @@ pub enum Event {
     Say(String),
     /// Goes to Klipper.
     Gcode(String),
+    /// Goes to Moonraker's notifiers and announcements.
+    Notice(Json),
     /// Switches a `[power]` device of Moonraker.
     Power {
         /// Its name.
@@ -95,6 +97,8 @@ pub enum Order {
         /// The newest frame, for who asks later.
         last_frame: Option<Json>,
     },
+    /// Send to Moonraker's notifiers and announcements through the component.
+    Notice(Json),
     /// Run in Klipper, after the scripts ordered before it.
     Gcode(String),
     /// Switch a `[power]` device of Moonraker.

@@ -24,6 +24,7 @@ mod live;
 mod macros;
 mod messages;
 mod newest;
+mod notices;
 mod observed;
 mod passing;
 mod places;
@@ -375,6 +376,7 @@ impl Conductor {
             }
             Event::Ended { summary, film_asked } => self.ended(&summary, film_asked),
             Event::Ui(event) => self.orders.push(Order::Ui { event: Some(event), last_frame: None }),
+            Event::Notice(notice) => self.orders.push(Order::Notice(notice)),
             Event::Say(line) => self.say(&line),
             Event::Gcode(script) => self.gcode(script),
             Event::Power { device, on } => self.orders.push(Order::Power { device, on }),

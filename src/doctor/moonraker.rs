@@ -161,7 +161,13 @@ fn updates(chart: &Chart) -> Option<Check> {
         let folder = folder.to_owned();
         folder.join("release_info.json").is_file().then_some(folder)
     })?;
-    let Some(section) = chart.section("update_manager moonlapse") else {
+    // Named like the service: moonlapse, or moonlapse-NAME where there are several printers.
+    let mut sections = chart.config.get("config").and_then(Json::as_object).into_iter().flatten();
+    let named = |name: &str| {
+        let rest = name.strip_prefix("update_manager moonlapse");
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    let Some((name, section)) = sections.find(|(name, _)| named(name)) else {
         return Some(Check::warning(
             Subject::Moonraker,
             "updates of Moonlapse are not offered: add [update_manager moonlapse] as in moonraker.conf.example",
@@ -170,7 +176,7 @@ fn updates(chart: &Chart) -> Option<Check> {
     let path = crate::config::expand_home(section.get("path").and_then(Json::as_str).unwrap_or_default());
     if path.canonicalize().ok() != release.canonicalize().ok() {
         let message = format!(
-            "[update_manager moonlapse] updates {}, but this program is installed in {}: correct its `path`",
+            "[{name}] updates {}, but this program is installed in {}: correct its `path`",
             path.display(),
             release.display()
         );

@@ -77,7 +77,9 @@ impl Rewriter {
         match event.command {
             Command::None | Command::At(_) => Dry::Kept,
             Command::Move { code, words } => movement(code, words, event.comment),
-            Command::Traditional { code, words, .. } if (code.letter, code.number) == (b'G', 92) => coordinates(words),
+            Command::Traditional { code, words, .. } if (code.letter, code.number, code.minor) == (b'G', 92, None) => {
+                coordinates(words)
+            }
             Command::Traditional { code, .. } => {
                 let harmless = code.minor.is_none() && HARMLESS.contains(&(code.letter, code.number));
                 if harmless { Dry::Kept } else { Dry::LeftOut(Some(code.to_string())) }

@@ -69,17 +69,24 @@ pub(super) fn trial_args(encoder: &EncoderArgs, stream: Stream) -> Vec<OsString>
 }
 
 /// Asks ffprobe to decode the whole film and to say, as JSON, what is in it.
-pub(super) fn probe_args(film: &Path) -> Vec<OsString> {
+pub(super) fn probe_args(film: &Path, container: Option<&str>) -> Vec<OsString> {
     let mut args = Args(Vec::new());
+    if let Some(container) = container {
+        args.all(["-f", container]);
+    }
     args.all(["-v", "error", "-count_frames", "-select_streams", "v:0", "-show_entries"]);
     args.all(["stream=nb_read_frames,width,height:format=duration", "-of", "json"]).input(film);
     args.0
 }
 
 /// Decodes a film or a picture with ffmpeg itself: ends with an error at the first bad frame, counts frames in its progress.
-pub(super) fn decode_args(input: &Path) -> Vec<OsString> {
+pub(super) fn decode_args(input: &Path, container: Option<&str>) -> Vec<OsString> {
     let mut args = Args::quiet();
-    args.all(["-progress", "pipe:1", "-nostats", "-xerror"]).input(input);
+    args.all(["-progress", "pipe:1", "-nostats", "-xerror"]);
+    if let Some(container) = container {
+        args.all(["-f", container]);
+    }
+    args.input(input);
     args.all(["-map", "0:v:0", "-f", "null", "-"]);
     args.0
 }
@@ -162,8 +169,8 @@ mod tests {
     #[test]
     fn pictures_and_checks() {
         insta::assert_snapshot!(shell(&still_args(&["/s/1.jpg".into()], &["-vf".into(), "hflip".into()], Path::new("/films/.p"))), @r"ffmpeg -hide_banner -v error -nostdin -y -i file:/s/1.jpg -vf hflip -frames:v 1 -c:v mjpeg -q:v 2 -pix_fmt yuvj420p -f mjpeg file:/films/.p");
-        insta::assert_snapshot!(shell_line(Path::new("ffprobe"), &probe_args(Path::new("/films/.film"))), @r"ffprobe -v error -count_frames -select_streams v:0 -show_entries 'stream=nb_read_frames,width,height:format=duration' -of json -i file:/films/.film");
-        insta::assert_snapshot!(shell(&decode_args(Path::new("/films/.film"))), @r"ffmpeg -hide_banner -v error -nostdin -y -progress pipe:1 -nostats -xerror -i file:/films/.film -map 0:v:0 -f null -");
+        insta::assert_snapshot!(shell_line(Path::new("ffprobe"), &probe_args(Path::new("/films/.film"), None)), @r"ffprobe -v error -count_frames -select_streams v:0 -show_entries 'stream=nb_read_frames,width,height:format=duration' -of json -i file:/films/.film");
+        insta::assert_snapshot!(shell(&decode_args(Path::new("/films/.film"), None)), @r"ffmpeg -hide_banner -v error -nostdin -y -progress pipe:1 -nostats -xerror -i file:/films/.film -map 0:v:0 -f null -");
     }
 
     #[test]

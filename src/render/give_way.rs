@@ -6,7 +6,7 @@
 //! average is needed.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::statvfs;
@@ -25,22 +25,49 @@ const MEMORY_TO_START: u64 = 300 << 20;
 /// With less than this a running ffmpeg gives its memory back.
 const MEMORY_TO_RUN: u64 = 80 << 20;
 
-/// Whether a print is under way, for whoever runs ffmpeg. The default knows of none.
-#[derive(Clone, Debug, Default)]
+/// Whether a print is under way, for whoever runs ffmpeg, and what the host has to spare then. The default knows of none.
+#[derive(Clone, Debug)]
 pub struct PrintWatch {
     printing: Option<watch::Receiver<bool>>,
+    /// Where the kernel tells of load and memory.
+    meters: PathBuf,
+}
+
+impl Default for PrintWatch {
+    fn default() -> Self {
+        Self { printing: None, meters: PathBuf::from("/proc") }
+    }
 }
 
 impl PrintWatch {
     /// Follows what the sender says: true while a print is under way.
     #[must_use]
     pub fn following(printing: watch::Receiver<bool>) -> Self {
-        Self { printing: Some(printing) }
+        Self { printing: Some(printing), ..Self::default() }
+    }
+
+    /// Reads `stat` and `meminfo` in this folder instead of `/proc`: a host as busy as a test wants it.
+    #[must_use]
+    pub fn with_meters(self, meters: impl Into<PathBuf>) -> Self {
+        Self { meters: meters.into(), ..self }
     }
 
     /// Whether a print is under way now.
     pub(super) fn is_printing(&self) -> bool {
         self.printing.as_ref().is_some_and(|printing| *printing.borrow())
+    }
+
+    fn times(&self) -> Option<Times> {
+        Times::parse(&fs::read_to_string(self.meters.join("stat")).ok()?)
+    }
+
+    fn available_memory(&self) -> Option<u64> {
+        parse_available(&fs::read_to_string(self.meters.join("meminfo")).ok()?)
+    }
+
+    /// Whether there is memory enough to start a segment beside a print.
+    pub(super) fn memory_to_start(&self) -> bool {
+        self.available_memory().is_none_or(|bytes| bytes >= MEMORY_TO_START)
     }
 }
 
@@ -69,8 +96,7 @@ impl Governor {
             (self.last, self.holding) = (None, false);
             return Verdict::Run;
         }
-        let times = fs::read_to_string("/proc/stat").ok().and_then(|text| Times::parse(&text));
-        self.judge(times, available_memory())
+        self.judge(print_watch.times(), print_watch.available_memory())
     }
 
     /// What cannot be read does not count.
@@ -87,15 +113,6 @@ impl Governor {
         }
         if self.holding { Verdict::Hold } else { Verdict::Run }
     }
-}
-
-/// Whether there is memory enough to start a segment beside a print.
-pub(super) fn memory_to_start() -> bool {
-    available_memory().is_none_or(|bytes| bytes >= MEMORY_TO_START)
-}
-
-fn available_memory() -> Option<u64> {
-    parse_available(&fs::read_to_string("/proc/meminfo").ok()?)
 }
 
 fn parse_available(text: &str) -> Option<u64> {

@@ -191,7 +191,7 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
         let transcript = check(status, transcript, &self.output_dir)?;
         let exact = self.profile.extra.keeps_frames;
         let timeless = matches!(self.profile.format, Format::Mpeg | Format::Vob);
-        let expected = Expected { frames: total, fps: fps.as_f64(), exact, timeless };
+        let expected = Expected { frames: total, fps: fps.as_f64(), exact, timeless, container: None };
         let contents = self.verify(&encode.output, expected, transcript).await?;
         let taken = taken(&timeline);
         Ok(Made { frames: contents.frames, taken, fps: fps.as_f64(), duration_s: contents.duration_s })
@@ -289,7 +289,7 @@ impl<'a, F: FnMut(Progress) + Send> Job<'a, F> {
             let mut good = Vec::with_capacity(frames.len());
             for frame in frames {
                 let mut progress = FfmpegProgress::default();
-                let args = command::decode_args(&frame.path);
+                let args = command::decode_args(&frame.path, None);
                 let (status, transcript) = self.run(&args).go(self.cancel, |line| progress.line(line)).await?;
                 if status.success() && progress.frame == 1 {
                     good.push(frame);

@@ -69,7 +69,7 @@ pub use rate::Fps;
 pub use recipe::{PieceRecipe, pieces};
 pub use reel::Reel;
 pub use scratch::remove_leftovers;
-pub use segments::{NextSegment, SEGMENT_FRAMES, SegmentRequest, Segments, film_key, next_segment};
+pub use segments::{NextSegment, PART_FRAMES, SEGMENT_FRAMES, SegmentRequest, Segments, film_key, next_segment};
 pub use settings::FilmSettings;
 pub use survey::Skipped;
 pub use template::{Template, TemplateError};

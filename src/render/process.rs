@@ -49,9 +49,19 @@ impl Run<'_> {
     pub(super) async fn go(
         self,
         cancel: &CancellationToken,
+        on_line: impl FnMut(&str) -> bool,
+    ) -> Result<(ExitStatus, Transcript), RenderError> {
+        self.go_with(Stdio::null(), cancel, on_line).await
+    }
+
+    /// As [`Self::go`], with something on its standard input.
+    pub(super) async fn go_with(
+        self,
+        input: Stdio,
+        cancel: &CancellationToken,
         mut on_line: impl FnMut(&str) -> bool,
     ) -> Result<(ExitStatus, Transcript), RenderError> {
-        let mut child = self.spawn()?;
+        let mut child = self.spawn(input)?;
         let mut group = ProcessGroup::of(&child);
         let tail = tokio::spawn(tail(child.stderr.take()));
         let mut lines = child.stdout.take().map(Lines::new);
@@ -114,13 +124,13 @@ impl Run<'_> {
         }
     }
 
-    fn spawn(&self) -> Result<Child, RenderError> {
+    fn spawn(&self, input: Stdio) -> Result<Child, RenderError> {
         let mut words = self.prefix.iter().map(OsString::as_os_str).chain([self.program.as_os_str()]);
         let first = words.next().unwrap_or(self.program.as_os_str());
         let child = Command::new(first)
             .args(words)
             .args(self.args)
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             // English messages, whatever the host speaks: they are read by `RenderError::of_stderr`.

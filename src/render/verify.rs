@@ -39,6 +39,8 @@ pub(super) struct Expected {
     /// The container does not say how long it lasts (MPEG program streams: ffprobe guesses it from the last time it finds,
     /// which need not be the last frame's), so it must be played.
     pub timeless: bool,
+    /// Its container, where the file may be too short for ffmpeg to tell.
+    pub container: Option<&'static str>,
 }
 
 /// Decodes the film and compares. With ffprobe where it is, else with ffmpeg.
@@ -51,12 +53,12 @@ pub(super) async fn verify(
 ) -> Result<Contents, RenderError> {
     let (contents, transcript) = match tools.find_ffprobe().filter(|_| !expected.timeless) {
         Some(program) => {
-            let args = command::probe_args(film);
+            let args = command::probe_args(film, expected.container);
             let stall_after = tools.stall_after + PROBE_TIME_PER_FRAME * expected.frames;
             probe(film, Run { stall_after, ..tools.run(prefix, &program, &args) }, cancel).await?
         }
         None => {
-            let (program, args) = (tools.find_ffmpeg()?, command::decode_args(film));
+            let (program, args) = (tools.find_ffmpeg()?, command::decode_args(film, expected.container));
             decode(film, tools.run(prefix, &program, &args), cancel).await?
         }
     };
@@ -145,7 +147,7 @@ mod tests {
 
     #[test]
     fn frame_count_and_duration_must_be_right() {
-        let expected = Expected { frames: 21, fps: 12.5, exact: true, timeless: false };
+        let expected = Expected { frames: 21, fps: 12.5, exact: true, timeless: false, container: None };
         let found = |frames, duration_s| Contents { frames, duration_s, width: 2, height: 2 };
         assert_eq!(flaw(found(21, 1.68), expected), None);
         assert_eq!(flaw(found(20, 1.6), expected).unwrap(), "it has 20 frames instead of 21");

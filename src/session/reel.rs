@@ -23,8 +23,8 @@ pub struct Crop {
     pub height: f64,
 }
 
-/// How the pictures of a camera are shown. Frames are stored as received; films apply this: first the crop, then the
-/// mirrors, then the turn.
+/// How the pictures of a camera are shown. Frames are stored as received; films apply this: first the crop, then the turn,
+/// then the mirrors, as Mainsail does with a webcam (`transform: scaleX(-1) rotate(90deg)` begins with the last one).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct View {

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import unittest
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
@@ -19,6 +19,9 @@ MOONRAKER = "[server]\nport: 7125\n"
 
 class Home(unittest.TestCase):
     """A user with one printer in printer_data; more with ``add_printer``."""
+
+    # What runs the installer.
+    runner: Tuple[str, ...] = ("bash",)
 
     def setUp(self) -> None:
         temp = tempfile.TemporaryDirectory(prefix="moonlapse-install-")
@@ -69,7 +72,7 @@ class Home(unittest.TestCase):
         """A printer whose Moonraker is that of the home."""
         data = self.home / name
         # No Moonraker of a test must be left to write into the folders of this machine.
-        conf = f"{MOONRAKER}\n[timelapse]\noutput_path: {data}/films\nframe_path: {data}/frames\n"
+        conf = f"{MOONRAKER}\n[update_manager]\n\n[timelapse]\noutput_path: {data}/films\nframe_path: {data}/frames\n"
         write(data / "config/moonraker.conf", conf)
         write(data / "config/printer.cfg", PRINTER)
         write(data / "moonraker.asvc", "klipper\nmoonraker\n")
@@ -89,7 +92,7 @@ class Home(unittest.TestCase):
     ) -> subprocess.CompletedProcess[str]:
         service = () if "--service" in options or "--no-systemd" in options else ("--service", "system")
         return subprocess.run(
-            ["bash", str(self.source / "install.sh"), *service, *options],
+            [*self.runner, str(self.source / "install.sh"), *service, *options],
             env={**self.environment, **environment},
             input=answer, text=True, capture_output=True, timeout=120, cwd="/",
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import pwd
 import shutil
 import unittest
@@ -151,6 +152,12 @@ class Releases(Home):
         self.assertIn("managed_services: moonlapse moonraker\n", moonraker)
         self.assertIn("Nothing to change", self.install())
 
+    def test_an_update_manager_that_is_off_stays_off(self) -> None:
+        write(self.data / "config/moonraker.conf", MOONRAKER)
+        self.as_release()
+        self.assertIn("update manager is off", self.install())
+        self.assertNotIn("update_manager", (self.data / "config/moonraker.conf").read_text())
+
     def test_a_release_goes_with_the_rest(self) -> None:
         before = self.tree()
         release = self.as_release()
@@ -280,8 +287,9 @@ class Uninstall(Home):
 
     def test_frames_stay_unless_purged_and_films_stay_always(self) -> None:
         self.install()
-        store = self.data / "moonlapse/2026/frames/a.jpg"
+        store = self.data / "moonlapse/20261123-091112_cube/frames/a.jpg"
         write(store, "")
+        write(self.data / "moonlapse/journal.db", "")
         write(self.data / "films/a.mp4", "")
         write(self.data / "frames/.moonlapse-frames", "")
         (self.data / "frames/frame000001.jpg").symlink_to(store)
@@ -293,12 +301,39 @@ class Uninstall(Home):
         self.assertFalse((self.data / "moonlapse").exists())
         self.assertTrue((self.data / "films/a.mp4").exists())
 
+    def test_of_a_store_in_a_folder_of_the_user_only_the_store_goes(self) -> None:
+        conf = self.data / "config/moonraker.conf"
+        write(conf, conf.read_text() + f"session_path: {self.home}/mine\n")
+        write(self.home / "mine/letters/frames/a.txt", "")
+        write(self.home / "mine/20260101-000000_letter.txt", "")
+        before = self.tree()
+        self.install()
+        write(self.home / "mine/20261123-091112_cube/frames/a.jpg", "")
+        write(self.home / "mine/journal.db", "")
+        write(self.home / "mine/queue/000001.json", "")
+        self.uninstall("--purge")
+        self.assertEqual(before, self.tree())
+
+    def test_a_store_without_frames_is_a_trace(self) -> None:
+        before = self.tree()
+        self.install()
+        write(self.data / "moonlapse/journal.db", "")
+        self.uninstall()
+        self.assertEqual(before, self.tree())
+
     def test_frames_of_others_stay(self) -> None:
         write(self.data / "frames/frame000001.jpg", "moonraker-timelapse's")
         before = self.tree()
         self.install()
         self.uninstall("--purge")
         self.assertEqual(before, self.tree())
+
+    def test_it_goes_also_where_moonraker_is_gone(self) -> None:
+        self.install()
+        shutil.rmtree(self.moonraker)
+        self.uninstall()
+        self.assertFalse((self.home / ".moonlapse").exists())
+        self.assertFalse(self.macros.is_symlink())
 
     def test_a_moonraker_of_pip_is_found(self) -> None:
         shutil.rmtree(self.moonraker)
@@ -364,7 +399,7 @@ class Several(Home):
         self.second = self.add_printer("printer_voron_data")
         shutil.rmtree(self.data)
         for data in (self.first, self.second):
-            write(data / "config/moonraker.conf", MOONRAKER)
+            write(data / "config/moonraker.conf", MOONRAKER + "[update_manager]\n")
 
     def test_each_printer_has_its_own(self) -> None:
         self.install()
@@ -460,6 +495,13 @@ class Care(Home):
         self.uninstall()
         self.assertEqual(before, self.tree())
 
+    def test_the_service_of_another_user_is_left_alone(self) -> None:
+        write(self.unit, '[Service]\nExecStart="x" run --data-path "/home/other/printer_data"\n')
+        before = self.tree(self.units)
+        self.assertIn("another printer's", self.refused("--binary", str(self.binary), "--yes"))
+        self.uninstall()
+        self.assertEqual(before, self.tree(self.units))
+
     def test_mistakes_are_named(self) -> None:
         for options, words in (
             (("--data", "/nowhere"), "no folder /nowhere/config"),
@@ -494,6 +536,12 @@ class Care(Home):
                 "--binary", str(self.binary), "--dry-run", *options, PATH=f"{self.root}/path:{tools}"
             )
             self.assertIn(words, done.stdout, done.stderr)
+        conf = self.data / "config/moonraker.conf"
+        write(conf, conf.read_text() + "ffmpeg_binary_path: /opt/ffmpeg\n")
+        done = self.run_it(
+            "--binary", str(self.binary), "--dry-run", PATH=f"{self.root}/path:{tools}"
+        )
+        self.assertNotIn("ffmpeg", done.stdout, done.stderr)
 
 
 @unittest.skipUnless(os.getuid() == 0, "needs root")
@@ -503,18 +551,32 @@ class AsRoot(Home):
     def setUp(self) -> None:
         super().setUp()
         self.owner = pwd.getpwnam("nobody")
-        for path in (self.home, *self.home.rglob("*")):
+        self.give(self.home)
+
+    def give(self, folder: pathlib.Path) -> None:
+        """Makes a folder and what is in it the owner's."""
+        for path in (folder, *folder.rglob("*")):
             os.chown(path, self.owner.pw_uid, self.owner.pw_gid, follow_symlinks=False)
 
     def test_what_is_made_is_the_owners(self) -> None:
-        write(self.binary, "#!/bin/sh\n", 0o755)
         options = ("--data", str(self.data), "--moonraker", str(self.moonraker))
-        program = ("--prefix", str(self.home / "films"))
         before = self.tree()
-        self.install(*options, *program)
+        self.install(*options)
         for path in self.home.rglob("*"):
             self.assertEqual(self.owner.pw_uid, path.lstat().st_uid, path)
         self.assertIn("User=nobody\n", self.unit.read_text())
-        self.assertIn("Nothing to change", self.install(*options, *program))
+        self.assertIn("Nothing to change", self.install(*options))
         self.uninstall(*options)
+        self.assertEqual(before, self.tree())
+
+    def test_the_owner_installs_without_root(self) -> None:
+        # Where services are described, the owner may write here: no sudo.
+        self.give(self.units)
+        user = (f"--reuid={self.owner.pw_uid}", f"--regid={self.owner.pw_gid}", "--clear-groups")
+        self.runner = ("setpriv", *user, "bash")
+        before = self.tree()
+        self.install()
+        self.assertIn("User=nobody\n", self.unit.read_text())
+        self.assertIn("Nothing to change", self.install())
+        self.uninstall()
         self.assertEqual(before, self.tree())

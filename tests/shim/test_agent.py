@@ -16,12 +16,16 @@ POST = "machine.timelapse.post_settings"
 class Calls(MoonrakerTest):
     """Calls of the user interfaces that the agent answers."""
 
+    @property
+    def service(self) -> str:
+        return f"moonlapse-{self.moonraker.folder.name}"
+
     async def test_without_the_agent_they_say_how_to_start_it(self) -> None:
         async with self.browser() as browser:
             for method in (RENDER, SAVE_FRAMES):
                 error = await self.refused(browser.call(method))
                 self.assertIn("not running", str(error))
-                self.assertIn("systemctl start moonlapse", str(error))
+                self.assertIn(f"systemctl start {self.service}' ", str(error))
 
     async def test_the_answer_of_the_agent_is_handed_on(self) -> None:
         async with self.browser() as browser, self.agent() as agent:

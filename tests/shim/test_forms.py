@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.error
 from typing import Any, Dict, Tuple
 
 from .harness import MoonrakerTest
@@ -160,9 +162,22 @@ class MainsailForm(FormTest):
             await page.save(camera="front")
             await fluidd.load()
             self.assertEqual("front", fluidd.camera_shown)
-            # "Select a webcam".
-            await page.save(camera=None)
-            self.assertIsNone(page.camera_shown)
+
+    async def test_without_a_choice_the_camera_that_is_filmed_is_selected(self) -> None:
+        async with self.mainsail() as mainsail, self.fluidd() as fluidd, self.agent() as agent:
+            # "Select a webcam", and Fluidd's reset.
+            for nothing in (None, ""):
+                await mainsail.save(camera=nothing)
+                await mainsail.load()
+                await fluidd.load()
+                # Mainsail turns its preview by it, and Fluidd shows its picture before the first frame.
+                self.assertEqual(("front", "front"), (mainsail.camera_shown, fluidd.camera_shown))
+                settings = await agent.call("machine.timelapse.get_settings")
+                self.assertEqual("", settings["camera"])
+            # One that is gone is shown as such.
+            await mainsail.save(camera="gone")
+            self.assertIsNone(mainsail.camera_shown)
+            await mainsail.save(camera="")
 
     async def test_a_camera_that_it_renames_stays_the_one(self) -> None:
         async with self.mainsail() as page:
@@ -346,6 +361,17 @@ class OverHttp(FormTest):
         self.assertEqual("auto", page.request("GET", path)["mode"])
         self.assertEqual("layermacro", page.request("POST", path, {"mode": "layermacro"})["mode"])
         self.assertEqual("auto", page.request("POST", path, {"mode": "auto"})["mode"])
+
+    async def test_a_button_without_the_agent_is_a_fault_of_the_caller_and_not_of_the_printer(
+        self,
+    ) -> None:
+        page = self.mainsail()
+        for button in ("render", "saveframes"):
+            with self.assertRaises(urllib.error.HTTPError) as caught:
+                page.request("POST", f"/machine/timelapse/{button}", {})
+            self.assertEqual(424, caught.exception.code)
+            self.assertIn("not running", json.load(caught.exception)["error"]["message"])
+            caught.exception.close()
 
     async def test_the_last_frame_is_told(self) -> None:
         answer = self.mainsail().request("GET", "/machine/timelapse/lastframeinfo")

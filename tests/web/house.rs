@@ -67,8 +67,8 @@ impl House {
         let (moonraker, moonraker_task) = moonraker().await;
         let config = json!({"config": {"authorization": {"trusted_clients": clients}}});
         let board = Board::default();
-        let mut settings = moonlapse::config::Settings::default();
-        settings.output_path = films_folder.to_string_lossy().into_owned();
+        let output_path = films_folder.to_string_lossy().into_owned();
+        let settings = moonlapse::config::Settings { output_path, ..moonlapse::config::Settings::default() };
         board.set_up(Setup {
             settings,
             trust: Trust::of(&config, false, Some(format!("http://{moonraker}/").parse().unwrap())),

@@ -15,7 +15,7 @@ use super::plans::{FilmPlan, plans, reels_of};
 use super::webhook::{self, News};
 use super::worker::{Worker, later};
 use crate::conductor::filming::on_disk;
-use crate::conductor::{Event, events};
+use crate::conductor::{Event, events, notices};
 use crate::config::Settings;
 use crate::render::{self, ArchiveRequest, ArchivedReel, Film, FilmRequest, OnVerified, Print, RenderError, Shown};
 use crate::session::{Claim, FilmRecord, Job, Outcome as PrintOutcome, Session, StoreError};
@@ -159,6 +159,7 @@ impl Worker {
                 }
                 self.note(job, &plan, film.record(made_at.timestamp())).await;
                 self.ui(events::render_success(&film, &session.print_file)).await;
+                self.events.send(Event::Notice(notices::film_ready(session, &film))).await.ok();
                 self.tell(settings, session, News::made(session, &film)).await;
                 self.after_film(settings, session, Ok(&film)).await;
                 Outcome::Done
@@ -266,6 +267,7 @@ impl Worker {
         error!(session = %job.session, error = %problem, "film failed; the frames are kept");
         self.ui(events::render_error(problem)).await;
         self.events.send(Event::Say(format!("Timelapse: no film: {problem}"))).await.ok();
+        self.events.send(Event::Notice(notices::film_failed(session, &problem.to_string()))).await.ok();
         self.tell(settings, session, News::failed(session, &problem.to_string())).await;
         self.after_film(settings, session, Err(&problem.to_string())).await;
         outcome

@@ -18,7 +18,7 @@ use crate::conductor::Event;
 use crate::conductor::filming::{SharedStore, on_disk};
 use crate::config::{FilmWhilePrinting, Settings};
 use crate::render::{
-    NextSegment, PrintWatch, RenderError, SEGMENT_FRAMES, SegmentRequest, Segments, Tools, next_segment,
+    NextSegment, PART_FRAMES, PrintWatch, RenderError, SEGMENT_FRAMES, SegmentRequest, Segments, Tools, next_segment,
 };
 use crate::session::{Job, JobId, Limits, StoreError};
 
@@ -43,7 +43,7 @@ pub(super) struct Worker {
     /// Segments are not tried before this.
     segments_rest: Option<Instant>,
     /// The number of frames up to which all segments are there.
-    segmented: Option<(Shooting, usize)>,
+    segmented: Option<(Shooting, u32)>,
     /// Old things may have to be deleted.
     untidy: bool,
 }
@@ -214,7 +214,7 @@ impl Worker {
         let id = shooting.session.clone();
         let Ok(summary) = on_disk(&self.store, move |store| store.summary(&id)).await else { return false };
         let before = self.segmented.as_ref().filter(|(known, _)| known == shooting).map_or(0, |(_, frames)| *frames);
-        summary.frames as usize >= before + SEGMENT_FRAMES as usize
+        summary.frames >= before + segment_frames(shooting)
     }
 
     /// Makes one segment of one of the session's films.
@@ -253,8 +253,8 @@ impl Worker {
             }
         }
         if suitable || reasons.is_empty() {
-            let whole = newest / SEGMENT_FRAMES * SEGMENT_FRAMES;
-            self.segmented = Some((shooting, whole as usize));
+            let size = segment_frames(&shooting);
+            self.segmented = Some((shooting, newest / size * size));
         } else {
             info!(session = %shooting.session, ?reasons, "the film is made when the print has ended");
             self.no_segments = Some(shooting);
@@ -274,6 +274,7 @@ impl Worker {
             view: lead.view,
             profile: plan.profile,
             tools: self.tools(&shooting.settings),
+            closing: shooting.closing,
         };
         let mut now_shooting = self.shared.shooting.subscribe();
         let other = |now: &Option<Shooting>| now.as_ref().is_none_or(|now| now.session != shooting.session);
@@ -313,6 +314,11 @@ impl Worker {
             Err(problem) => warn!(error = %problem, "old frames and films could not be deleted"),
         }
     }
+}
+
+/// So many new frames make a segment.
+fn segment_frames(shooting: &Shooting) -> u32 {
+    if shooting.closing { PART_FRAMES } else { SEGMENT_FRAMES }
 }
 
 /// Of the store, in a sentence.

@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::command;
 use super::super::film::blocking;
-use super::super::give_way::memory_to_start;
 use super::super::process::check;
 use super::super::progress::FfmpegProgress;
 use super::super::scratch::Scratch;
@@ -18,7 +17,7 @@ use super::super::verify::{Expected, verify};
 use super::super::{PieceRecipe, Profile, RenderError, Tools};
 use super::recipe::Recipe;
 use super::shelf::{Shelf, first_missing};
-use super::{SEGMENT_FRAMES, Segments, blocks};
+use super::{PART_FRAMES, Segments, blocks, parts};
 use crate::session::{Frame, View};
 
 /// Segments that are wanted.
@@ -34,6 +33,8 @@ pub struct SegmentRequest {
     pub profile: Profile,
     /// What makes them.
     pub tools: Tools,
+    /// The print nears its end: short segments leave less to do after it.
+    pub closing: bool,
 }
 
 /// What came of looking for a segment to make.
@@ -61,14 +62,14 @@ pub enum NextSegment {
 /// # Errors
 /// See [`RenderError`]; the frames and the other segments are kept in every case.
 pub async fn next_segment(request: SegmentRequest, cancel: &CancellationToken) -> Result<NextSegment, RenderError> {
-    let SegmentRequest { segments: Segments { folder, frames }, reel, view, profile, tools } = request;
+    let SegmentRequest { segments: Segments { folder, frames }, reel, view, profile, tools, closing } = request;
     let Some(Survey { width, height, .. }) = Survey::of_journal(&frames) else { return Ok(NextSegment::UpToDate) };
     let recipe = match Recipe::of(&profile, reel, &view, (width, height)) {
         Ok(recipe) => recipe,
         Err(reason) => return Ok(NextSegment::Unsuitable(reason)),
     };
     let newest = frames.last().map_or(0, |frame| frame.number);
-    if newest < SEGMENT_FRAMES {
+    if newest < PART_FRAMES {
         return Ok(NextSegment::UpToDate);
     }
     let program = tools.find_ffmpeg()?;
@@ -77,15 +78,15 @@ pub async fn next_segment(request: SegmentRequest, cancel: &CancellationToken) -
         blocking(move || {
             fs::create_dir_all(&folder).map_err(|error| RenderError::io("create", &folder, error))?;
             let mut shelf = Shelf::open(&folder);
-            shelf.tidy(&recipe, blocks(&frames));
-            let Some(block) = first_missing(&shelf, &recipe, blocks(&frames), newest) else { return Ok(None) };
+            shelf.tidy(&recipe, blocks(&frames).flat_map(|block| std::iter::once(block).chain(parts(block))));
+            let Some(block) = first_missing(&shelf, &recipe, &frames, newest, closing) else { return Ok(None) };
             check_frames(block, &cancel)?;
             Ok(Some((shelf, block.to_vec(), prefix(Priority::Idle))))
         })
         .await?
     };
     let Some((shelf, block, prefix)) = found else { return Ok(NextSegment::UpToDate) };
-    if tools.print_watch.is_printing() && !memory_to_start() {
+    if tools.print_watch.is_printing() && !tools.print_watch.memory_to_start() {
         return Err(RenderError::NoMemory);
     }
     let scratch = Scratch::new(&folder);
@@ -93,6 +94,7 @@ pub async fn next_segment(request: SegmentRequest, cancel: &CancellationToken) -
     let paths: Vec<PathBuf> = block.iter().map(|frame| frame.path.clone()).collect();
     let part = scratch.piece();
     encoder.encode(&paths, &scratch.list_of(0), &part, |_| {}, cancel).await?;
+    encoder.verify(&part, paths.len(), cancel).await?;
     let (first, last) = (block.first().map_or(0, |f| f.number), block.last().map_or(0, |f| f.number));
     let bytes = blocking(move || {
         // The scratch files go when the piece has its place.
@@ -126,8 +128,7 @@ pub(super) struct Encoder<'a> {
 }
 
 impl Encoder<'_> {
-    /// Encodes the frames into `output`, and decodes what came out.
-    /// `on_frame` is told the number of frames encoded so far.
+    /// Encodes the frames into `output`; `on_frame` is told the number of frames encoded so far.
     pub(super) async fn encode(
         &self,
         frames: &[PathBuf],
@@ -149,10 +150,24 @@ impl Encoder<'_> {
                 advanced
             })
             .await?;
-        check(status, transcript, folder)?;
-        let frames = u32::try_from(frames.len()).unwrap_or(u32::MAX);
-        let expected = Expected { frames, fps: f64::from(PieceRecipe::RATE), exact: true, timeless: false };
-        verify(output, expected, self.tools, self.prefix, cancel).await?;
-        Ok(())
+        check(status, transcript, folder).map(|_| ())
+    }
+
+    /// Decodes what came out.
+    pub(super) async fn verify(
+        &self,
+        piece: &Path,
+        frames: usize,
+        cancel: &CancellationToken,
+    ) -> Result<(), RenderError> {
+        let frames = u32::try_from(frames).unwrap_or(u32::MAX);
+        let expected = Expected {
+            frames,
+            fps: f64::from(PieceRecipe::RATE),
+            exact: true,
+            timeless: false,
+            container: Some("mpegts"),
+        };
+        verify(piece, expected, self.tools, self.prefix, cancel).await.map(|_| ())
     }
 }

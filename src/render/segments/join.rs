@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::fmt::Write;
+use std::fs;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
@@ -11,15 +12,18 @@ use super::super::film::{Progress, blocking};
 use super::super::process::check;
 use super::super::scratch::Scratch;
 use super::super::{PieceRecipe, RenderError, Shown, Timeline, Tools};
-use super::blocks;
 use super::check::{Whole, check_joined};
 use super::encode::Encoder;
 use super::recipe::Recipe;
-use super::shelf::Shelf;
+use super::shelf::{Segment, Shelf};
+use super::stream::{self, CLOCK, Joined, Sample};
+use super::{blocks, parts};
 use crate::session::Frame;
 
 /// Threads for what is missing; the print is over.
 const THREADS: u32 = 2;
+/// What a pipe holds.
+const PIPE_BYTES: usize = 64 << 10;
 
 /// A film to join.
 #[derive(Debug)]
@@ -46,8 +50,16 @@ pub(in crate::render) struct Join<'a> {
 /// A part of the film, with its number of frames.
 #[derive(Debug, PartialEq)]
 enum Piece {
-    Ready(PathBuf, u32),
+    Ready(Segment, u32),
     Missing(Vec<PathBuf>),
+}
+
+/// Where the coded frames of a part are.
+#[derive(Debug)]
+enum Source {
+    Segment(Segment),
+    /// Encoded just now.
+    Fresh(PathBuf),
 }
 
 impl Join<'_> {
@@ -76,44 +88,92 @@ impl Join<'_> {
             threads: THREADS,
         };
         let mut done: u32 = pieces.iter().filter(|piece| piece.is_ready()).map(Piece::frames).sum();
-        let mut list = String::from("ffconcat version 1.0\n");
+        let mut sources = Vec::with_capacity(pieces.len());
+        let mut fresh = Vec::new();
         for piece in pieces {
             let length = piece.frames();
-            let file = match piece {
-                Piece::Ready(file, _) => file,
+            let source = match piece {
+                Piece::Ready(segment, _) => Source::Segment(segment),
                 Piece::Missing(frames) => {
                     let file = self.scratch.piece();
                     let on_frame =
                         |frame: u32| on_progress(Progress { frame: (done + frame).min(total), frames: total });
                     encoder.encode(&frames, &self.scratch.list_of(0), &file, on_frame, cancel).await?;
                     done += length;
-                    file
+                    fresh.push((file.clone(), frames.len()));
+                    Source::Fresh(file)
                 }
             };
-            write_entry(&mut list, &file, f64::from(length) / f64::from(PieceRecipe::RATE))?;
+            sources.push((source, length));
         }
-        self.join(&list, cancel).await?;
-        let fps = self.timeline.fps.as_f64();
-        let whole = Whole { frames: total, fps, time_tolerance: self.recipe.time_tolerance };
-        let duration_s = check_joined(&self.scratch.film(), whole, self.tools, self.prefix, cancel).await?;
+        // What was encoded just now is decoded meanwhile.
+        let verify = async {
+            for (file, frames) in fresh {
+                encoder.verify(&file, frames, cancel).await?;
+            }
+            Ok(())
+        };
+        let join = async {
+            let samples = self.join(sources, total, cancel).await?;
+            let fps = self.timeline.fps.as_f64();
+            let whole = Whole { samples: &samples, fps, time_tolerance: self.recipe.time_tolerance };
+            check_joined(&self.scratch.film(), whole, self.tools, self.prefix, cancel).await
+        };
+        let ((), duration_s) = tokio::try_join!(verify, join)?;
         on_progress(Progress { frame: total, frames: total });
         Ok(Some((total, duration_s)))
     }
 
-    async fn join(&self, list: &str, cancel: &CancellationToken) -> Result<(), RenderError> {
-        let (path, film) = (self.scratch.list_of(0), self.scratch.film());
-        tokio::fs::write(&path, list).await.map_err(|error| RenderError::io("write", &path, error))?;
-        let args: Vec<OsString> = self.recipe.join_args(&path, &film, self.timeline.fps, self.tags);
+    /// Makes the film of these parts. Gives its frames as they are stored.
+    async fn join(
+        &self,
+        sources: Vec<(Source, u32)>,
+        frames: u32,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<Sample>, RenderError> {
+        let failed = |error| RenderError::io("join the segments in", self.segments, error);
+        let (reader, writer) = io::pipe().map_err(failed)?;
+        let feed = tokio::task::spawn_blocking(move || feed(BufWriter::with_capacity(PIPE_BYTES, writer), &sources));
+        let args: Vec<OsString> = self.recipe.join_args(&self.scratch.film(), self.timeline.fps, frames, self.tags);
         let run = self.tools.write(self.prefix, self.program, &args, self.output_dir);
         let mut bytes = 0;
         let (status, transcript) = run
-            .go(cancel, |line| {
+            .go_with(reader.into(), cancel, |line| {
                 let now = line.strip_prefix("total_size=").and_then(|size| size.trim().parse().ok()).unwrap_or(bytes);
                 std::mem::replace(&mut bytes, now) != now
             })
             .await?;
-        check(status, transcript, self.output_dir).map(|_| ())
+        // It ends with ffmpeg, which no longer listens, at the latest.
+        let fed = feed.await.map_err(|_| RenderError::Cancelled)?;
+        check(status, transcript, self.output_dir)?;
+        fed.map_err(failed)
     }
+}
+
+/// Writes the coded frames of all parts into one stream; gives what the film should hold. Blocks on the disk and on the
+/// stream's reader.
+fn feed(to: impl Write, sources: &[(Source, u32)]) -> io::Result<Vec<Sample>> {
+    const STEP: u64 = CLOCK / PieceRecipe::RATE as u64;
+    let mut joined = Joined::new(to, STEP);
+    let mut samples: Vec<Sample> = Vec::new();
+    let mut before = 0;
+    for (source, length) in sources {
+        let bytes = match source {
+            Source::Segment(segment) => segment.read()?,
+            Source::Fresh(file) => fs::read(file)?,
+        };
+        let frames = stream::read(&bytes, *length, STEP).map_err(io::Error::other)?;
+        if samples.is_empty() {
+            joined.tables(&bytes)?;
+        }
+        for frame in frames {
+            joined.write(before + frame.shown, &frame.data)?;
+            samples.push(frame.sample(before));
+        }
+        before += length;
+    }
+    joined.finish()?;
+    Ok(samples)
 }
 
 impl Piece {
@@ -142,19 +202,26 @@ fn pieces(
         return None;
     }
     // By the index of their first frame.
-    let mut ready: HashMap<usize, (usize, PathBuf)> = HashMap::new();
+    let mut ready: HashMap<usize, (usize, Segment)> = HashMap::new();
     let mut index = 0;
     for block in blocks(frames) {
-        if let Some(file) = shelf.find(recipe, block) {
-            ready.insert(index, (block.len(), file));
+        if let Some(segment) = shelf.find(recipe, block) {
+            ready.insert(index, (block.len(), segment));
+            index += block.len();
+            continue;
         }
-        index += block.len();
+        for part in parts(block) {
+            if let Some(segment) = shelf.find(recipe, part) {
+                ready.insert(index, (part.len(), segment));
+            }
+            index += part.len();
+        }
     }
     let last = frames.len().saturating_sub(1);
     let mut pieces: Vec<Piece> = Vec::new();
     let mut rest = order;
     while let Some(shown) = rest.first() {
-        let whole = |(length, _): &&(usize, PathBuf)| {
+        let whole = |(length, _): &&(usize, Segment)| {
             let Shown::Frame(first) = *shown else { return false };
             rest.get(..*length).is_some_and(|run| (first..).map(Shown::Frame).zip(run).all(|(a, b)| a == *b))
         };
@@ -162,8 +229,8 @@ fn pieces(
             Shown::Frame(first) => ready.get(first).filter(whole),
             Shown::Hero => None,
         };
-        if let Some((length, file)) = segment {
-            pieces.push(Piece::Ready(file.clone(), u32::try_from(*length).ok()?));
+        if let Some((length, segment)) = segment {
+            pieces.push(Piece::Ready(segment.clone(), u32::try_from(*length).ok()?));
             rest = rest.get(*length..)?;
             continue;
         }
@@ -179,16 +246,6 @@ fn pieces(
         rest = rest.get(1..)?;
     }
     pieces.iter().any(Piece::is_ready).then_some(pieces)
-}
-
-/// With the exact duration: what ffmpeg would read from the file is rounded.
-fn write_entry(list: &mut String, file: &Path, seconds: f64) -> Result<(), RenderError> {
-    let Some(name) = file.to_str().filter(|name| !name.contains('\n')) else {
-        return Err(RenderError::io("film", file, std::io::Error::other("ffmpeg's list cannot hold this name")));
-    };
-    // Writing into a String cannot fail.
-    let _infallible = writeln!(list, "file '{}'\nduration {seconds:.9}", name.replace('\'', r"'\''"));
-    Ok(())
 }
 
 #[cfg(test)]

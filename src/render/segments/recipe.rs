@@ -7,10 +7,11 @@ use std::path::Path;
 use super::super::command::Args;
 use super::super::recipe::{PieceRecipe, pieces};
 use super::super::{Format, Fps, Profile};
+use super::stream::LEAD;
 use crate::session::{Frame, View};
 
 /// Counts the changes of how segments are made; an older segment is not found then.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Options of the user that shape single frames or the encoder, and mean the same in a segment as in the whole film.
 /// Others may belong to the film's container.
@@ -94,11 +95,12 @@ impl Recipe {
         args.0
     }
 
-    /// The arguments of ffmpeg that join the segments in `list` into a film, without encoding.
-    pub(super) fn join_args(&self, list: &Path, output: &Path, fps: Fps, tags: &[String]) -> Vec<OsString> {
+    /// The arguments of ffmpeg that make a film of `frames` frames from a stream of coded ones on its standard input.
+    pub(super) fn join_args(&self, output: &Path, fps: Fps, frames: u32, tags: &[String]) -> Vec<OsString> {
         let mut args = Args::quiet();
-        args.all(["-progress", "pipe:1", "-nostats", "-f", "concat", "-safe", "0"]).input(list);
-        args.all(["-map", "0:v:0"]).words(tags).words(&self.pieces.finish(fps)).file(output);
+        // As they are: they are counted from a certain time on.
+        args.all(["-progress", "pipe:1", "-nostats", "-copyts", "-f", "mpegts", "-i", "pipe:0"]);
+        args.all(["-map", "0:v:0"]).words(tags).words(&self.pieces.finish(fps, LEAD, frames)).file(output);
         args.0
     }
 }
@@ -128,8 +130,8 @@ mod tests {
         let two = shell(&recipe.encode_args(Path::new("/s/.l"), Path::new("/s/.s"), 2));
         assert_eq!(one.replace("threads 1", "threads 2"), two, "in the decoder, the filters and the encoder");
         let tags = ["-metadata".to_owned(), "title=x".to_owned()];
-        let join = shell(&recipe.join_args(Path::new("/s/.l"), Path::new("/f/.f"), Fps::whole(25), &tags));
-        assert!(join.contains("-map 0:v:0 -metadata 'title=x' -c copy -bsf:v"), "{join}");
+        let join = shell(&recipe.join_args(Path::new("/f/.f"), Fps::whole(25), 100, &tags));
+        assert!(join.contains("-i pipe:0 -map 0:v:0 -metadata 'title=x' -c copy -bsf:v"), "{join}");
     }
 
     #[test]

@@ -59,6 +59,14 @@ pub enum Fault {
     HalfBroken,
     /// Snapshots come a second late.
     Slow,
+    /// Every picture is said to be of this instant (`CLOCK_MONOTONIC`, ms), and to be sent 30 ms later.
+    StampsStuck(u64),
+    /// Every picture is said to be taken two seconds after it was sent.
+    StampsAhead,
+    /// The server's clock differs from the host's by so many ms.
+    ClockOff(i32),
+    /// The server's clock jumps by up to a second, either way, from picture to picture.
+    ClockJumps,
 }
 
 const HTML: &[u8] = b"<!DOCTYPE html><html><body>Not a camera</body></html>";
@@ -85,6 +93,21 @@ impl Fault {
 }
 
 impl Fault {
+    /// What the server says instead: the driver's first and last bytes of picture `number`, and when it was sent, s.
+    pub(super) fn stamps(self, number: u64, grab: (f64, f64), sent: f64) -> ((f64, f64), f64) {
+        let all = |by: f64| ((grab.0 + by, grab.1 + by), sent + by);
+        match self {
+            Self::StampsStuck(ms) => {
+                let at = ms as f64 * 1e-3;
+                ((at, at + 0.01), at + 0.03)
+            }
+            Self::StampsAhead => ((sent + 2.0, sent + 2.01), sent),
+            Self::ClockOff(ms) => all(f64::from(ms) * 1e-3),
+            Self::ClockJumps => all((number * 7919 % 2001) as f64 * 1e-3 - 1.0),
+            _ => (grab, sent),
+        }
+    }
+
     pub(super) fn stalled(self) -> bool {
         self == Self::Stall
     }

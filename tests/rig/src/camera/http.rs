@@ -228,11 +228,18 @@ impl Shared {
 
     fn part(&self, shot: &Shot, extra: bool, fps: u32, now: f64) -> Vec<u8> {
         let (manner, jpeg) = (self.config.manner, self.bytes(shot));
+        let (shot, now) = &self.said(shot, now);
         let mut bytes = manner.before_part().as_bytes().to_vec();
-        bytes.extend_from_slice(manner.part_head(shot, jpeg.len(), extra, fps, now).as_bytes());
+        bytes.extend_from_slice(manner.part_head(shot, jpeg.len(), extra, fps, *now).as_bytes());
         bytes.extend_from_slice(jpeg);
         bytes.extend_from_slice(manner.after_part().as_bytes());
         bytes
+    }
+
+    /// With the times that the server tells.
+    fn said(&self, shot: &Shot, now: f64) -> (Shot, f64) {
+        let (grab, now) = self.faults.get().stamps(shot.number, shot.grab, now);
+        (Shot { grab, ..shot.clone() }, now)
     }
 
     async fn snapshot(&self, socket: &mut TcpStream, request: &Request, which: Which) -> std::io::Result<()> {
@@ -264,7 +271,8 @@ impl Shared {
         if self.faults.get() == Fault::Slow {
             tokio::time::sleep(SLOW).await;
         }
-        let head = self.config.manner.snapshot_head(&shot, monotonic());
+        let (said, now) = self.said(&shot, monotonic());
+        let head = self.config.manner.snapshot_head(&said, now);
         self.answer(socket, request, "200 OK", &head, self.bytes(&shot)).await
     }
 

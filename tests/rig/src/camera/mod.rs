@@ -8,12 +8,14 @@
 //! * `scene`: the picture.
 //! * [`Nginx`]: a real one in front of it.
 //! * [`faults`](Fault): what tests can break while it runs.
+//! * [`Replay`]: one that sends a picture again and again, for measurements.
 //! * [`ScriptedMachine`]: a machine that follows a script.
 
 mod faults;
 mod http;
 mod manner;
 mod nginx;
+mod replay;
 mod scene;
 mod scripted;
 mod shutter;
@@ -28,6 +30,7 @@ use tokio::task::JoinHandle;
 pub use faults::Fault;
 pub use manner::Manner;
 pub use nginx::Nginx;
+pub use replay::{Replay, webcam_picture};
 pub use scene::{Look, Scene};
 pub use scripted::ScriptedMachine;
 pub use truth::FrameTruth;
@@ -48,6 +51,9 @@ pub struct CameraConfig {
     pub quality: u8,
     /// How long each frame is exposed.
     pub exposure: Duration,
+    /// Moving heads are drawn blurred, as the mean of so many places along the exposure; with 1 they are drawn sharp, where
+    /// they were in its middle. Each place costs as much as a picture.
+    pub blur: u16,
     /// From the end of the exposure until the server has the frame.
     pub latency: Duration,
     /// Which server it behaves like.
@@ -72,6 +78,7 @@ impl Default for CameraConfig {
             fps: 30.0,
             quality: 84,
             exposure: Duration::from_millis(15),
+            blur: 1,
             latency: Duration::from_millis(35),
             manner: Manner::default(),
             port: 0,

@@ -147,9 +147,10 @@ impl Sensor {
             let settings = self.faults.settings();
             let end = begin + settings.exposure;
             sleep_until(end);
-            // When late, blurred pictures go first: nobody wants them, and each has to be drawn anew.
+            // When late, pictures of a moving head go first: each has to be drawn anew, and nobody wants them but who looks at
+            // their blur.
             let late = monotonic() - end > interval;
-            if late && self.machine.position_at(begin) != self.machine.position_at(end) {
+            if late && self.config.blur <= 1 && self.machine.position_at(begin) != self.machine.position_at(end) {
                 continue;
             }
             let grab = (end, end + (interval * 0.25).min(settings.latency * 0.5));
@@ -182,7 +183,9 @@ impl Sensor {
                         at_end: self.machine.position_at(end),
                     };
                     // While the head stands, the picture stays the same but for the truth in it.
-                    if !fresh.is_empty() || drawn.as_ref().is_none_or(|(at, _)| *at != at_middle) {
+                    if self.config.blur > 1 && truth.at_begin != truth.at_end {
+                        drawn = Some((at_middle, self.blurred(&mut scene, begin, end)));
+                    } else if !fresh.is_empty() || drawn.as_ref().is_none_or(|(at, _)| *at != at_middle) {
                         drawn = Some((at_middle, scene.jpeg(at_middle, self.config.quality)));
                     }
                     let plain = drawn.as_ref().map(|(_, jpeg)| jpeg.as_slice()).unwrap_or_default();
@@ -198,6 +201,13 @@ impl Sensor {
                 return;
             }
         }
+    }
+
+    fn blurred(&self, scene: &mut Scene, begin: f64, end: f64) -> Vec<u8> {
+        let places = f64::from(self.config.blur);
+        let at = |place: u16| begin + (end - begin) * (f64::from(place) + 0.5) / places;
+        let heads: Vec<TruePosition> = (0..self.config.blur).map(|place| self.machine.position_at(at(place))).collect();
+        scene.blurred_jpeg(&heads, self.config.quality)
     }
 
     /// ustreamer draws a picture of its own once a second while the device is gone.

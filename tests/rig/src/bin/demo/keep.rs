@@ -1,5 +1,5 @@
-//! What the pictures of the documentation are made from: the frame store of the print, frames of a second camera, and a
-//! still of the finished part.
+//! What the pictures of the documentation are made from: the frame store of the print, with the still of the finished part,
+//! and frames of a second camera.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +12,9 @@ use tokio::task::JoinHandle;
 
 /// How far from the park position the head may be in a picture of it, mm.
 const TOLERANCE: f64 = 0.05;
+
+/// What a slicer's end G-code does: the head goes out of the way.
+pub(crate) const END: &str = "\nG90\nG1 Z180 F3000\nG1 X195 Y195 F12000\n";
 
 /// Watches the print from the right side and keeps one frame of each stop.
 pub(crate) struct SecondCamera {
@@ -52,20 +55,9 @@ impl SecondCamera {
     }
 }
 
-/// The finished part with the head out of the way.
-pub(crate) async fn still(studio: &Studio, file: &Path) -> anyhow::Result<()> {
-    studio.rig.gcode("G90\nG1 Z180 F1200\nG1 X195 Y195 F12000\nM400").await?;
-    let mut last = None;
-    // The queue is empty before the steps are made: the picture counts once two in a row show the same position.
-    for _ in 0..600 {
-        let jpeg = snapshot(&studio.camera).await?;
-        let at = FrameTruth::from_jpeg(&jpeg).context("a frame without truth")?.at_middle;
-        if at.z > 100.0 && last == Some(at) {
-            return Ok(std::fs::write(file, &jpeg)?);
-        }
-        last = Some(at);
-    }
-    anyhow::bail!("the head did not come to rest, it is at {last:?}")
+/// Waits until the agent has its still of the finished part.
+pub(crate) async fn finished(studio: &Studio) -> anyhow::Result<()> {
+    studio.wait_for_log(0, "still of the finished part taken").await
 }
 
 /// The agent's store with its journal.

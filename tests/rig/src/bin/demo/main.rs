@@ -27,7 +27,7 @@ struct Args {
     /// Speed of the print, percent.
     #[arg(long, default_value_t = 100.0)]
     speed: f64,
-    /// Also leave the frame store, the frames of a second camera and a still without the head here.
+    /// Also leave the frame store and the frames of a second camera here. The head goes away when the part is finished.
     #[arg(long)]
     keep: Option<PathBuf>,
 }
@@ -35,7 +35,10 @@ struct Args {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let text = std::fs::read_to_string(&args.gcode).with_context(|| format!("reading {}", args.gcode.display()))?;
+    let mut text = std::fs::read_to_string(&args.gcode).with_context(|| format!("reading {}", args.gcode.display()))?;
+    if args.keep.is_some() {
+        text.push_str(keep::END);
+    }
     let name = args.gcode.file_name().context("the file has no name")?.to_string_lossy().into_owned();
     let layers = text.lines().filter(|line| line.trim() == ";LAYER_CHANGE").count();
 
@@ -61,7 +64,7 @@ async fn main() -> anyhow::Result<()> {
     let film = studio.wait_for_film(0, Duration::from_secs(300)).await?;
     if let (Some(folder), Some(second)) = (&args.keep, second) {
         println!("second camera   {} frames", second.finish().await?);
-        keep::still(&studio, &folder.join("hero.jpg")).await?;
+        keep::finished(&studio).await?;
         keep::store(&studio, &folder.join("moonlapse"))?;
     }
 

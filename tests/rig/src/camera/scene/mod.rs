@@ -134,6 +134,20 @@ impl Scene {
         encode_jpeg(self.draw(head), size, quality)
     }
 
+    /// The picture of a head that moves through these places while it is exposed, as a JPEG.
+    #[must_use]
+    pub fn blurred_jpeg(&mut self, heads: &[TruePosition], quality: u8) -> Vec<u8> {
+        let mut sums: Vec<u16> = Vec::new();
+        for head in heads {
+            let drawn = self.draw(*head);
+            sums.resize(drawn.len(), 0);
+            sums.iter_mut().zip(drawn).for_each(|(sum, value)| *sum += u16::from(*value));
+        }
+        let count = u16::try_from(heads.len()).unwrap_or(u16::MAX).max(1);
+        let mean: Vec<u8> = sums.iter().map(|sum| (sum / count) as u8).collect();
+        encode_jpeg(&mean, self.size(), quality)
+    }
+
     /// Darkens bed and part where head and beam stand in the key light: the head as three balls, the beam as a line.
     fn cast_shadow(&mut self, head: V3) {
         const BALLS: [(f32, f32, f32); 3] = [(46.0, 22.0, 0.46), (26.0, 19.0, 0.46), (9.0, 9.0, 0.40)];
