@@ -319,7 +319,7 @@ describe("at any time", () => {
     expect(await page.evaluate(() => document.activeElement?.textContent)).toContain("Skip to the content");
     await page.keyboard.press("Enter");
     expect(await page.evaluate(() => document.activeElement?.id)).toBe("main");
-    await page.getByRole("link", { name: "Films" }).focus();
+    await page.getByRole("link", { name: "Films", exact: true }).focus();
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { level: 1, name: "Films" }).waitFor();
   });
