@@ -1,0 +1,15 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    environment: "node",
+    include: ["e2e/**/*.e2e.ts"],
+    // One print after the other: each file is a studio of its own.
+    fileParallelism: false,
+    // The tests of a file are the steps of one story.
+    sequence: { concurrent: false, shuffle: false },
+    bail: 1,
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+  },
+});
