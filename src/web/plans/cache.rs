@@ -9,8 +9,8 @@ use crate::conductor::planning::Planned;
 use crate::planner::Restrictions;
 use crate::stabilize::Limits;
 
-/// Plans that are kept: about 2 kB for each layer.
-const PLANS: usize = 4;
+/// Layers of the plans that are kept, about 2 kB each; the newest plan is kept whatever it has.
+const LAYERS: usize = 10_000;
 /// Drawings that are kept; they lie on the disk.
 const DRAWINGS: usize = 4;
 
@@ -59,14 +59,31 @@ struct Inner {
     drawings: VecDeque<Arc<Drawn>>,
 }
 
+impl Inner {
+    /// The plan that is meant; the one that was used last is forgotten last.
+    fn use_plan(&mut self, meant: impl Fn(&Kept) -> bool) -> Option<Arc<Kept>> {
+        let at = self.plans.iter().position(|kept| meant(kept))?;
+        let kept = self.plans.remove(at)?;
+        self.plans.push_front(Arc::clone(&kept));
+        Some(kept)
+    }
+}
+
+impl Kept {
+    fn layers(&self) -> usize {
+        // A plan without frames takes room, too.
+        self.planned.plan.snapshots.len().max(100)
+    }
+}
+
 impl Cache {
     /// The same question's answer.
     pub(super) fn find(&self, file: &FileKey, key: &str) -> Option<Arc<Kept>> {
-        self.inner().plans.iter().find(|kept| kept.file == *file && kept.key == key).cloned()
+        self.inner().use_plan(|kept| kept.file == *file && kept.key == key)
     }
 
     pub(super) fn get(&self, id: u64) -> Option<Arc<Kept>> {
-        self.inner().plans.iter().find(|kept| kept.id == id).cloned()
+        self.inner().use_plan(|kept| kept.id == id)
     }
 
     pub(super) fn keep(&self, mut kept: Kept) -> Arc<Kept> {
@@ -75,7 +92,13 @@ impl Cache {
         kept.id = inner.next;
         let kept = Arc::new(kept);
         inner.plans.push_front(Arc::clone(&kept));
-        inner.plans.truncate(PLANS);
+        let mut layers = kept.layers();
+        let mut room = |kept: &Arc<Kept>| {
+            layers += kept.layers();
+            layers <= LAYERS
+        };
+        let keep = inner.plans.iter().skip(1).map_while(|kept| room(kept).then_some(())).count() + 1;
+        inner.plans.truncate(keep);
         kept
     }
 

@@ -120,16 +120,17 @@ function FilmCard(props: { film: Film; onPlay: () => void; onMake: (session: str
     film.width && film.height ? `${film.width} × ${film.height}` : null,
     bytes(film.bytes),
   ];
+  const length = typeof film.duration_s === "number" ? clock(film.duration_s) : "";
   const picture = film.picture ?? (film.kind === "picture" ? film.name : null);
   return (
     <li class="card film" data-film={film.name}>
-      <button type="button" class="film-picture" aria-label={`Play ${film.name}`} onClick={props.onPlay} disabled={film.kind === "archive"}>
+      <button type="button" class="film-picture" aria-label={`Play ${film.name}${length && `, ${length}`}`} onClick={props.onPlay} disabled={film.kind === "archive"}>
         {picture ? <img src={filmUrl(picture)} alt="" loading="lazy" /> : film.kind === "archive" && <Icon name="zip" />}
         {film.kind === "film" && <span class="film-play"><Icon name="play" /></span>}
-        {typeof film.duration_s === "number" && <span class="film-length figure" aria-hidden="true">{clock(film.duration_s)}</span>}
+        {length && <span class="film-length figure">{length}</span>}
       </button>
       <div class="film-text">
-        <h3>{name}</h3>
+        <h2>{name}</h2>
         <p class="small muted figure">{when(film.made_at)}{film.profile && film.profile !== "default" && `, ${film.profile}`}</p>
         <p class="small muted figure">{facts.filter(Boolean).join(" · ")}</p>
         {film.warnings?.map((text) => <p class="small warn-text" key={text}>{text}</p>)}
