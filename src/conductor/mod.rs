@@ -29,6 +29,7 @@ mod observed;
 mod passing;
 mod places;
 pub mod planning;
+mod print;
 mod requests;
 pub(crate) mod scheme;
 mod shots;
@@ -48,8 +49,7 @@ use tracing::{info, warn};
 
 use self::about::{About, HistoryJob};
 use self::events::LastFrame;
-use self::filming::{Due, Filming, Shoot, Viewpoint};
-use self::films::{Ending, ending};
+use self::filming::{Due, Filming, Viewpoint};
 use self::finished::Head;
 use self::frame_call::{FrameCall, counted};
 pub use self::last_print::{LastPrint, last_print};
@@ -59,17 +59,15 @@ use self::survey::Survey;
 pub use self::view::{FilmingState, PrintView, ShotView, SnapshotView, View};
 use self::watch::{Finished, Watch};
 use crate::clock::MonoTime;
-use crate::config::{Mode, Settings};
-use crate::printer::{PrintState, PrintStats, Printer};
-use crate::session::{FrameMeta, HYPERLAPSE, LAYERS, Outcome, SessionId, SessionSummary};
+use crate::config::Settings;
+use crate::printer::{PrintState, Printer};
+use crate::session::{FrameMeta, HYPERLAPSE, LAYERS, Outcome, SessionId};
 
 /// The target under which the lines for the console are logged.
 pub(crate) const SAID: &str = "moonlapse::said";
 
 /// The hold is rounded up to a multiple of this, s.
 const HOLD_STEP: f64 = 0.02;
-/// A print that has not lasted longer has just begun, s.
-const JUST_NOW: f64 = 5.0;
 
 /// A print that is under way and filmed.
 #[derive(Debug)]
@@ -389,120 +387,6 @@ impl Conductor {
         if !current.filming.leave(Duration::from_secs(5)).await {
             warn!("the last frame could not be stored in time");
         }
-    }
-
-    fn begin(&mut self, stats: PrintStats, printer: &Printer) {
-        let since = Duration::try_from_secs_f64(stats.total_duration).unwrap_or_default();
-        let just_now = stats.total_duration < JUST_NOW;
-        self.begin_filming(stats.filename, stats.total_duration, since);
-        self.listen(just_now);
-        self.watch_anew(printer);
-        if let Some(cycle_s) = self.settings.hyperlapse() {
-            self.gcode(macros::hyperlapse_start(cycle_s));
-        }
-    }
-
-    fn begin_streamed(&mut self) {
-        self.begin_filming(String::new(), 0.0, Duration::ZERO);
-        if let Some(current) = &mut self.current {
-            current.streamed = true;
-            current.watch = Watch::observed();
-        }
-    }
-
-    fn begin_filming(&mut self, print_file: String, total_duration: f64, since: Duration) {
-        let now = self.workshop.clock.wall();
-        let shoot = Shoot {
-            print_file: print_file.clone(),
-            started_at: now.checked_sub(since).unwrap_or(now),
-            cameras: self.cameras.clone(),
-            settings: self.settings.clone(),
-        };
-        let filming = Filming::begin(shoot, &self.workshop, self.ending.take());
-        self.prints += 1;
-        self.current = Some(Current {
-            number: self.prints,
-            print_file,
-            total_duration,
-            filming,
-            session: None,
-            film_asked: false,
-            watch: Watch::Off,
-            survey: Survey::default(),
-            last_layer: None,
-            streamed: false,
-            about: About::default(),
-            closing: false,
-        });
-        self.know_job();
-    }
-
-    fn end_current(&mut self, outcome: Outcome) {
-        let Some(current) = self.current.take() else { return };
-        info!(print_file = current.print_file, outcome = outcome.as_str(), "print ended");
-        if self.settings.hyperlapse().is_some() {
-            self.gcode(macros::hyperlapse_stop());
-        }
-        if self.stopped {
-            self.stopped = false;
-            self.gcode(macros::clear_stopped());
-        }
-        let Current { number, watch, survey, filming, film_asked, streamed, .. } = current;
-        self.unwatch(&watch);
-        if survey.is_listening() {
-            self.orders.push(Order::FollowMotion(false));
-        }
-        self.finished = Some(Finished { number, watch, survey });
-        // Who streams G-code says when it ends, and nothing of the head.
-        let complete = outcome == Outcome::Complete && !streamed;
-        let finished = complete.then(|| self.finished_part());
-        self.ending = Some(filming.finish(outcome, film_asked, finished));
-        self.prepare_film();
-    }
-
-    fn ended(&mut self, summary: &SessionSummary, film_asked: bool) {
-        let SessionSummary { session, frames, misses, .. } = summary;
-        let outcome = session.outcome;
-        info!(session = %session.id, frames, misses, outcome = outcome.as_str(), "session ended");
-        let surveyed = self.finished.take().map(|finished| finished.report()).unwrap_or_default();
-        if *frames == 0 {
-            if *misses == 0 && outcome == Outcome::Complete {
-                self.say(if self.settings.mode == Mode::LayerMacro {
-                    "Timelapse: no frames; does the slicer put TIMELAPSE_TAKE_FRAME before each layer?"
-                } else {
-                    "Timelapse: no frames were due in this print"
-                });
-            }
-            return;
-        }
-        self.latest = Some(session.id.clone());
-        self.say(&format!("Timelapse: {}", events::summary(*frames, *misses, &surveyed)));
-        match ending(&self.settings, outcome, film_asked) {
-            Ending::Film => {
-                if let Err(problem) = self.queue(session.id.clone(), true, self.settings.saveframes, false) {
-                    warn!(session = %session.id, problem, "no film");
-                }
-            }
-            Ending::Keep => info!(session = %session.id, "no film was asked for; `moonlapse render` makes one"),
-            Ending::Discard => {
-                if let Err(problem) = self.workshop.films.discard(session.id.clone()) {
-                    warn!(session = %session.id, error = %problem, "the frames are kept");
-                }
-            }
-        }
-    }
-
-    /// Looks after what an earlier run of the agent left: sessions still open, films not made.
-    fn catch_up(&mut self, printer: &Printer) {
-        if std::mem::replace(&mut self.caught_up, true) {
-            return;
-        }
-        let stats = printer.print_stats();
-        // With a print under way its own session is kept open; see `Filming::begin` for the others.
-        let ended = (!stats.state.is_active())
-            .then(|| (stats.state == PrintState::Complete).then_some(stats.filename).filter(|file| !file.is_empty()));
-        let v4l2_ctl = self.settings.v4l2_ctl_binary_path.clone();
-        self.ending = Some(catch_up::catch_up(&self.workshop, ended, v4l2_ctl));
     }
 
     /// Brings the macros up to date, where they are not: no script is sent for nothing.
