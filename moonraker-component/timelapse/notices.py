@@ -29,6 +29,8 @@ class Notices:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._tasks: Set[asyncio.Task[None]] = set()
+        # A camera must not be told as back before it is told as gone.
+        self._turn = asyncio.Lock()
         # Announcements that stand, by the printed file.
         self._announced: Dict[str, str] = {}
 
@@ -62,16 +64,17 @@ class Notices:
         notifier = self._server.lookup_component("notifier", None)
         if notifier is None:
             return
-        for instance in list(notifier.notifiers.values()):
-            # Not with "*": what such a section says is written for prints.
-            if event not in instance.events:
-                continue
-            try:
-                # Where Moonraker gives what was before and after, so that a section for its
-                # events and ours finds `event_args[1].filename` either way.
-                await instance.notify(event, [facts, facts], message)
-            except Exception:
-                logging.exception(f"timelapse: [notifier {instance.get_name()}] failed")
+        async with self._turn:
+            for instance in list(notifier.notifiers.values()):
+                # Not with "*": what such a section says is written for prints.
+                if event not in instance.events:
+                    continue
+                try:
+                    # Where Moonraker gives what was before and after, so that a section for its
+                    # events and ours finds `event_args[1].filename` either way.
+                    await instance.notify(event, [facts, facts], message)
+                except Exception:
+                    logging.exception(f"timelapse: [notifier {instance.get_name()}] failed")
 
     async def _announce(self, event: str, message: str, print_file: str) -> None:
         announcements = self._server.lookup_component("announcements", None)

@@ -88,6 +88,14 @@ class Notices(MoonrakerTest):
             self.assertEqual("/films", (await self.post())[0])
         self.assertTrue(self.posts.empty())
 
+    async def test_notices_arrive_in_the_order_in_which_they_were_told(self) -> None:
+        messages = [f"{n} of 20" for n in range(20)]
+        async with self.agent() as agent:
+            for message in messages:
+                await agent.event(notice={**READY, "message": message})
+            arrived = [(await self.post())[1]["message"] for _ in messages]
+        self.assertEqual([f"benchy.gcode: {message}" for message in messages], arrived)
+
     async def test_a_film_that_failed_is_announced_until_there_is_one(self) -> None:
         async def announced(browser: Any) -> List[Any]:
             found = await browser.call("server.announcements.list", include_dismissed=False)
