@@ -4,16 +4,11 @@
 
 use std::time::Duration;
 
-use moonlapse_rig::host::gcode::first_layers;
-use moonlapse_rig::host::{Part, repository, tail};
+use moonlapse_rig::host::gcode::sliced;
+use moonlapse_rig::host::{Part, tail};
 use moonlapse_rig::studio::{Studio, StudioOptions};
 
 const LIMIT: Duration = Duration::from_secs(240);
-
-fn sliced(file: &str, layers: usize) -> String {
-    let file = std::fs::read_to_string(repository().join("tests/data/gcode").join(file)).unwrap();
-    first_layers(&file, layers).to_owned()
-}
 
 /// Uploads and prints `gcode`; a frame by the file's call in each of its layers, at the park position.
 async fn check(gcode: String, layers: usize, timelapse: &str) {
@@ -53,10 +48,10 @@ fn check_frames(studio: &Studio, layers: usize) {
 
 #[tokio::test]
 async fn every_layer_has_its_frame_by_the_files_own_calls() {
-    check(sliced("towers_relative_zhop.gcode", 4), 4, "").await;
+    check(sliced("towers_relative_zhop.gcode", 4).unwrap(), 4, "").await;
 }
 
 #[tokio::test]
 async fn a_mode_that_passes_calls_over_still_takes_those_of_its_own() {
-    check(sliced("towers_firmware_retraction.gcode", 3), 3, "mode: live\nfw_retract: True").await;
+    check(sliced("towers_firmware_retraction.gcode", 3).unwrap(), 3, "mode: live\nfw_retract: True").await;
 }

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use moonlapse_rig::camera::{Look, Manner};
-use moonlapse_rig::host::gcode::first_layers;
-use moonlapse_rig::host::{Status, repository};
+use moonlapse_rig::host::Status;
+use moonlapse_rig::host::gcode::sliced;
 use moonlapse_rig::studio::{Studio, StudioOptions};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_moonlapse");
@@ -48,8 +48,7 @@ async fn a_late_camera_is_measured_and_then_filmed_with_as_it_is() {
 
     studio.rig.preheat(200.0, 0.0).await.unwrap();
     studio.rig.speed(200.0).await.unwrap();
-    let file = std::fs::read_to_string(repository().join("tests/data/towers_slicer_macro.gcode")).unwrap();
-    studio.rig.print("towers.gcode", first_layers(&file, 5).to_owned()).await.unwrap();
+    studio.rig.print("towers.gcode", sliced("towers_slicer_macro.gcode", 5).unwrap()).await.unwrap();
     assert_eq!(studio.rig.wait_print_end(LIMIT).await.unwrap(), "complete");
     studio.wait_for_film(0, LIMIT).await.unwrap();
     let frames = studio.frames().unwrap();
@@ -89,8 +88,7 @@ async fn the_head_stays_where_it_is_when_the_printer_is_not_homed_or_cannot_rise
 async fn during_a_print_nothing_is_calibrated() {
     let studio = studio().await;
     studio.rig.preheat(200.0, 0.0).await.unwrap();
-    let file = std::fs::read_to_string(repository().join("tests/data/towers_slicer_macro.gcode")).unwrap();
-    studio.rig.print("towers.gcode", first_layers(&file, 3).to_owned()).await.unwrap();
+    studio.rig.print("towers.gcode", sliced("towers_slicer_macro.gcode", 3).unwrap()).await.unwrap();
     let printing = |status: &moonlapse_rig::host::Status| status.print_state() == "printing";
     studio.rig.wait_for("the print", LIMIT, printing).await.unwrap();
     let said = calibrate(&studio, "TIMELAPSE_CALIBRATE").await;

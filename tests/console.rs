@@ -6,16 +6,15 @@ use std::process::Command;
 use std::time::Duration;
 
 use moonlapse_rig::camera::FrameTruth;
-use moonlapse_rig::host::gcode::first_layers;
-use moonlapse_rig::host::{Part, repository};
+use moonlapse_rig::host::Part;
+use moonlapse_rig::host::gcode::sliced;
 use moonlapse_rig::studio::{PARK, Studio, StudioOptions};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_moonlapse");
 const LIMIT: Duration = Duration::from_secs(180);
 
 fn gcode(layers: usize) -> String {
-    let file = std::fs::read_to_string(repository().join("tests/data/gcode/towers_relative_zhop.gcode")).unwrap();
-    first_layers(&file, layers).to_owned()
+    sliced("towers_relative_zhop.gcode", layers).unwrap()
 }
 
 /// Runs a command, and gives what is said until a line has `end`.

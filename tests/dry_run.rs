@@ -9,8 +9,7 @@ use std::time::Duration;
 use moonlapse::gcode::engine::{Engine, Options};
 use moonlapse::gcode::scan::read_lines;
 use moonlapse::gcode::state::Position;
-use moonlapse_rig::host::gcode::first_layers;
-use moonlapse_rig::host::repository;
+use moonlapse_rig::host::gcode::sliced;
 use moonlapse_rig::studio::{Studio, StudioOptions, film_facts};
 use serde_json::json;
 
@@ -18,8 +17,7 @@ const AGENT: &str = env!("CARGO_BIN_EXE_moonlapse");
 const LIMIT: Duration = Duration::from_secs(240);
 
 fn gcode(file: &str, layers: usize) -> String {
-    let file = std::fs::read_to_string(repository().join("tests/data/gcode").join(file)).unwrap();
-    first_layers(&file, layers).to_owned()
+    sliced(file, layers).unwrap()
 }
 
 /// A start and an end as people have them, around what the slicer wrote.

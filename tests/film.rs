@@ -8,8 +8,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use moonlapse_rig::camera::Fault;
-use moonlapse_rig::host::gcode::{first_layers, net_filament};
-use moonlapse_rig::host::{Part, Recording, repository};
+use moonlapse_rig::host::gcode::{net_filament, sliced};
+use moonlapse_rig::host::{Part, Recording};
 use moonlapse_rig::studio::{PARK, Studio, StudioOptions, film_facts, wait_for_text};
 use serde_json::json;
 
@@ -19,8 +19,7 @@ const LIMIT: Duration = Duration::from_secs(180);
 const REPEATED: u32 = 5;
 
 fn gcode(layers: usize) -> String {
-    let file = std::fs::read_to_string(repository().join("tests/data/towers_slicer_macro.gcode")).unwrap();
-    first_layers(&file, layers).to_owned()
+    sliced("towers_slicer_macro.gcode", layers).unwrap()
 }
 
 async fn studio(timelapse: &str) -> Studio {

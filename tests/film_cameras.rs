@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use moonlapse::session::Store;
 use moonlapse_rig::camera::{Camera, CameraConfig, Fault, FrameTruth, Look};
-use moonlapse_rig::host::gcode::first_layers;
-use moonlapse_rig::host::repository;
+use moonlapse_rig::host::gcode::sliced;
 use moonlapse_rig::studio::{PARK, Studio, StudioOptions, wait_for_text};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_moonlapse");
@@ -34,8 +33,7 @@ async fn studio_with_second_camera(more: &str) -> (Studio, Camera) {
 async fn print(studio: &Studio, layers: usize) {
     studio.rig.preheat(200.0, 0.0).await.unwrap();
     studio.rig.speed(200.0).await.unwrap();
-    let file = std::fs::read_to_string(repository().join("tests/data/towers_slicer_macro.gcode")).unwrap();
-    studio.rig.print("towers.gcode", first_layers(&file, layers).to_owned()).await.unwrap();
+    studio.rig.print("towers.gcode", sliced("towers_slicer_macro.gcode", layers).unwrap()).await.unwrap();
 }
 
 #[tokio::test]

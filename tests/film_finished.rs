@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use moonlapse::session::Store;
 use moonlapse_rig::camera::{FrameTruth, Look};
-use moonlapse_rig::host::gcode::first_layers;
-use moonlapse_rig::host::repository;
+use moonlapse_rig::host::gcode::sliced;
 use moonlapse_rig::studio::{PARK, StudioOptions, film_facts};
 use serde_json::json;
 
@@ -23,9 +22,9 @@ async fn the_film_ends_with_the_part_as_the_print_has_left_it() {
     let studio = options.start().await.unwrap();
     studio.rig.preheat(200.0, 0.0).await.unwrap();
     studio.rig.speed(200.0).await.unwrap();
-    let file = std::fs::read_to_string(repository().join("tests/data/towers_slicer_macro.gcode")).unwrap();
     // A slow way to the corner: Klipper calls the print complete long before the head is there.
-    let gcode = format!("{}\nG91\nG1 Z20 F600\nG90\nG1 X200 Y20 F3000\n", first_layers(&file, 3));
+    let gcode =
+        format!("{}\nG91\nG1 Z20 F600\nG90\nG1 X200 Y20 F3000\n", sliced("towers_slicer_macro.gcode", 3).unwrap());
     studio.rig.print("towers.gcode", gcode).await.unwrap();
     assert_eq!(studio.rig.wait_print_end(LIMIT).await.unwrap(), "complete");
     let film = studio.wait_for_film(0, LIMIT).await.unwrap();

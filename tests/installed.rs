@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use moonlapse_rig::camera::{Camera, CameraConfig, FrameTruth, Look};
 use moonlapse_rig::home::{Home, differences, write};
-use moonlapse_rig::host::gcode::first_layers;
+use moonlapse_rig::host::gcode::sliced;
 use moonlapse_rig::host::{Part, Process, Rig, ports, repository, tail};
 use moonlapse_rig::studio::film_facts;
 use serde_json::{Value, json};
@@ -161,10 +161,9 @@ impl Printer {
     /// Prints a file and gives its film.
     async fn film(&self, films: &Path) -> PathBuf {
         let from = self.rig.with_status(|status| status.timelapse_events.len());
-        let file = std::fs::read_to_string(repository().join("tests/data/towers_slicer_macro.gcode")).unwrap();
         self.rig.preheat(200.0, 0.0).await.unwrap();
         self.rig.speed(200.0).await.unwrap();
-        self.rig.print("towers.gcode", first_layers(&file, LAYERS)).await.unwrap();
+        self.rig.print("towers.gcode", sliced("towers_slicer_macro.gcode", LAYERS).unwrap()).await.unwrap();
         assert_eq!(self.rig.wait_print_end(LIMIT).await.unwrap(), "complete");
         let mut film = Value::Null;
         let ended = |status: &moonlapse_rig::host::Status| {

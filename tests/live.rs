@@ -4,16 +4,15 @@
 
 use std::time::Duration;
 
-use moonlapse_rig::host::gcode::{first_layers, net_filament};
-use moonlapse_rig::host::{Recording, repository};
+use moonlapse_rig::host::Recording;
+use moonlapse_rig::host::gcode::{net_filament, sliced};
 use moonlapse_rig::studio::{PARK, Studio, StudioOptions};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_moonlapse");
 const LIMIT: Duration = Duration::from_secs(240);
 
 fn gcode(file: &str, layers: usize) -> String {
-    let file = std::fs::read_to_string(repository().join("tests/data/gcode").join(file)).unwrap();
-    first_layers(&file, layers).to_owned()
+    sliced(file, layers).unwrap()
 }
 
 async fn studio(timelapse: &str) -> Studio {

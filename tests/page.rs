@@ -5,8 +5,7 @@
 use std::time::Duration;
 
 use moonlapse_rig::camera::{FrameTruth, Look};
-use moonlapse_rig::host::gcode::first_layers;
-use moonlapse_rig::host::repository;
+use moonlapse_rig::host::gcode::sliced;
 use moonlapse_rig::studio::{Studio, StudioOptions};
 use serde_json::{Value, json};
 
@@ -49,8 +48,7 @@ impl Page {
     async fn print(&self, layers: usize) {
         self.studio.rig.preheat(200.0, 0.0).await.unwrap();
         self.studio.rig.speed(200.0).await.unwrap();
-        let file = std::fs::read_to_string(repository().join("tests/data/gcode/towers_relative_zhop.gcode")).unwrap();
-        self.studio.rig.print("towers.gcode", first_layers(&file, layers).to_owned()).await.unwrap();
+        self.studio.rig.print("towers.gcode", sliced("towers_relative_zhop.gcode", layers).unwrap()).await.unwrap();
     }
 
     /// The data of all events of a kind until one fits.

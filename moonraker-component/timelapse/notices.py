@@ -22,6 +22,9 @@ EVENTS = (READY, FAILED, "timelapse_camera_gone", "timelapse_camera_back")
 
 _FEED = "moonlapse"
 
+# How long a notifier may take before the next one has its turn. Seconds.
+_PATIENCE = 60.0
+
 
 class Notices:
     """Hands news on. Nobody waits for the servers that notifiers talk to."""
@@ -72,7 +75,7 @@ class Notices:
                 try:
                     # Where Moonraker gives what was before and after, so that a section for its
                     # events and ours finds `event_args[1].filename` either way.
-                    await instance.notify(event, [facts, facts], message)
+                    await asyncio.wait_for(instance.notify(event, [facts, facts], message), _PATIENCE)
                 except Exception:
                     logging.exception(f"timelapse: [notifier {instance.get_name()}] failed")
 

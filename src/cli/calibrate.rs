@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::Value as Json;
 
+use super::failure::Failure;
 use super::moonraker_args::MoonrakerArgs;
+use super::wait::wait_for;
 use crate::clock::Clock;
 use crate::moonraker::{Body, Endpoint, Link};
 
@@ -29,22 +31,13 @@ pub(super) struct Calibrate {
 
 impl Calibrate {
     pub(super) fn run(self) -> ExitCode {
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime,
-            Err(error) => {
-                eprintln!("cannot start: {error}");
-                return ExitCode::FAILURE;
-            }
-        };
         let endpoint = self.moonraker.endpoint();
-        let outcome = runtime.block_on(async { tokio::time::timeout(LIMIT, calibrate(endpoint, self.z)).await });
-        match outcome.unwrap_or_else(|_| Err("the calibration did not end; see the agent's log".to_owned())) {
+        let outcome = wait_for(async { tokio::time::timeout(LIMIT, calibrate(endpoint, self.z)).await });
+        let late = |_| Err("the calibration did not end; see the agent's log".to_owned());
+        match outcome.and_then(|outcome| outcome.unwrap_or_else(late).map_err(Failure::from)) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
-            Err(message) => {
-                eprintln!("{message}");
-                ExitCode::FAILURE
-            }
+            Err(failure) => failure.report(),
         }
     }
 }

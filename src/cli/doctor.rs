@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::moonraker_args::MoonrakerArgs;
 use super::sessions::print;
+use super::wait::wait_for;
 use crate::clock::Clock;
 use crate::config::{Layer, read_moonraker_conf};
 use crate::doctor::{Patient, Verdict, examine};
@@ -30,14 +31,10 @@ pub(super) struct Doctor {
 
 impl Doctor {
     pub(super) fn run(self) -> ExitCode {
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime,
-            Err(error) => {
-                eprintln!("cannot start: {error}");
-                return ExitCode::FAILURE;
-            }
+        let report = match wait_for(examine(self.patient())) {
+            Ok(report) => report,
+            Err(failure) => return failure.report(),
         };
-        let report = runtime.block_on(examine(self.patient()));
         let text = if self.json {
             match serde_json::to_string_pretty(&report) {
                 Ok(json) => json,

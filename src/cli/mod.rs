@@ -19,6 +19,7 @@ mod sessions;
 mod status;
 mod strip;
 mod trace;
+mod wait;
 
 use std::process::ExitCode;
 

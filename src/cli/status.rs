@@ -11,6 +11,7 @@ use url::Url;
 use super::failure::Failure;
 use super::paths::DataPath;
 use super::sessions::print;
+use super::wait::wait_for;
 use crate::config::{Layer, Settings, merge, read_moonraker_conf};
 
 /// How long the agent may take.
@@ -51,8 +52,7 @@ impl Status {
         let url = self.address()?;
         // Fails when another part of the program has installed it before.
         rustls::crypto::ring::default_provider().install_default().ok();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async {
+        wait_for(async {
             let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build();
             let client = client.map_err(|error| error.to_string())?;
             let mut request = client.get(url.clone());
@@ -72,7 +72,7 @@ impl Status {
                 return Ok(body);
             }
             Err(Failure::Message(body["message"].as_str().unwrap_or("The agent refuses to answer").to_owned()))
-        })
+        })?
     }
 
     fn address(&self) -> Result<Url, Failure> {

@@ -9,8 +9,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use moonlapse_rig::camera::Look;
-use moonlapse_rig::host::gcode::first_layers;
-use moonlapse_rig::host::{Part, repository};
+use moonlapse_rig::host::Part;
+use moonlapse_rig::host::gcode::sliced;
 use moonlapse_rig::studio::{Studio, StudioOptions};
 use serde_json::{Value, json};
 
@@ -32,10 +32,9 @@ async fn open(studio: &Studio) -> [Page; 2] {
 }
 
 async fn start_print(studio: &Studio, layers: usize) {
-    let file = std::fs::read_to_string(repository().join("tests/data/towers_slicer_macro.gcode")).unwrap();
     studio.rig.preheat(200.0, 0.0).await.unwrap();
     studio.rig.speed(200.0).await.unwrap();
-    studio.rig.print("towers.gcode", first_layers(&file, layers).to_owned()).await.unwrap();
+    studio.rig.print("towers.gcode", sliced("towers_slicer_macro.gcode", layers).unwrap()).await.unwrap();
 }
 
 async fn fetch(studio: &Studio, path: &str) -> Vec<u8> {

@@ -69,7 +69,7 @@ async fn heaters_reach_their_targets_and_cold_extrusion_is_refused() {
 #[tokio::test]
 async fn a_sliced_file_is_printed_to_its_end_with_all_of_its_filament() {
     let rig = Rig::builder().warm(205.0, 23.0).dynamics(Dynamics::FAST).start().await.unwrap();
-    let file = std::fs::read_to_string(repository().join("tests/data/towers_relative_zhop.gcode")).unwrap();
+    let file = std::fs::read_to_string(repository().join("tests/data/gcode/towers_relative_zhop.gcode")).unwrap();
     let file = first_layers(&file, 2);
     rig.preheat(200.0, 0.0).await.unwrap();
     rig.speed(1_000.0).await.unwrap();

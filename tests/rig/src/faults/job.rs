@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use anyhow::Context;
 
 use super::Way;
-use crate::host::gcode::first_layers;
-use crate::host::repository;
+use crate::host::gcode::sliced;
 
 /// What a slicer's layer-change G-code calls.
 pub(super) const CALL: &str = "TIMELAPSE_TAKE_FRAME";
@@ -36,11 +35,10 @@ impl Job {
     /// When the file cannot be read.
     pub fn towers(way: Way, layers: usize) -> anyhow::Result<Self> {
         let name = match way {
-            Way::SlicerCalls => "tests/data/towers_slicer_macro.gcode",
-            Way::Live => "tests/data/towers_relative_zhop.gcode",
+            Way::SlicerCalls => "towers_slicer_macro.gcode",
+            Way::Live => "towers_relative_zhop.gcode",
         };
-        let file = std::fs::read_to_string(repository().join(name)).with_context(|| format!("reading {name}"))?;
-        Ok(Self::new(first_layers(&file, layers).to_owned()))
+        Ok(Self::new(sliced(name, layers).with_context(|| format!("reading {name}"))?))
     }
 
     /// A file without calls, to which a slicer would add them at each layer change.

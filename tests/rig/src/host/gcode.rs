@@ -2,6 +2,16 @@
 
 use crate::machine::TruePosition;
 
+/// The first `layers` layers of one of the sliced files in `tests/data/gcode`.
+///
+/// # Errors
+///
+/// When there is no such file.
+pub fn sliced(name: &str, layers: usize) -> std::io::Result<String> {
+    let file = std::fs::read_to_string(super::repository().join("tests/data/gcode").join(name))?;
+    Ok(first_layers(&file, layers).to_owned())
+}
+
 /// The file up to the end of its first `layers` layers, by the slicer's `;LAYER_CHANGE` comments; all of it when it has
 /// no more.
 #[must_use]
