@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use moonlapse::calibration::Thumb;
 use moonlapse_rig::camera::{FrameTruth, Look};
 use moonlapse_rig::host::gcode::sliced;
 use moonlapse_rig::studio::{Studio, StudioOptions};
@@ -20,8 +21,11 @@ struct Page {
 
 impl Page {
     async fn start(more: &str) -> Self {
+        Self::open(StudioOptions::new(AGENT), more).await
+    }
+
+    async fn open(mut options: StudioOptions, more: &str) -> Self {
         let port = moonlapse_rig::host::ports::free_port().unwrap();
-        let mut options = StudioOptions::new(AGENT);
         options.camera.look = Look { width: 320, height: 192, ..Look::default() };
         options.timelapse = format!("web_port: {port}\n{more}");
         let studio = options.start().await.unwrap();
@@ -205,6 +209,55 @@ async fn cameras_are_looked_at_and_the_doctor_comes() {
     assert!(health["findings"].as_array().unwrap().len() > 5, "{health}");
     assert_eq!(page.send("POST", "/api/calibration", json!({"z": 30})).await.0, 409, "it is not homed");
     assert_eq!(page.json("/api/calibration").await["state"], "failed");
+}
+
+#[tokio::test]
+async fn the_light_shines_in_its_test_and_in_every_frame_and_never_stays_on() {
+    let mut options = StudioOptions::new(AGENT);
+    options.rig = options.rig.printer_section("[output_pin caselight]\npin: led\n");
+    let page = Page::open(options, "light_pin: caselight\nlight_settle: 0.2\n").await;
+    let rig = &page.studio.rig;
+    let lamp = async || {
+        let asked = json!({"objects": {"output_pin caselight": ["value"]}});
+        let answer = rig.call("printer.objects.query", asked, LIMIT).await.unwrap();
+        answer["status"]["output_pin caselight"]["value"].as_f64().unwrap()
+    };
+    let (status, test) = page.send("POST", "/api/cameras/0/light", json!({})).await;
+    assert_eq!(status, 200, "{test}\n{}", page.studio.agent_log());
+    let [dark, bright] = [0, 1].map(|n| test["brightness"][n].as_f64().unwrap());
+    assert!(bright > 2.0 * dark, "{test}");
+    assert_eq!(lamp().await, 0.0);
+    for picture in ["before", "after"] {
+        let picture =
+            page.client.get(format!("{}{}", page.base, test[picture].as_str().unwrap())).send().await.unwrap();
+        FrameTruth::from_jpeg(&picture.bytes().await.unwrap()).unwrap();
+    }
+
+    // Somebody closes the page as soon as the light is on.
+    let test = page.client.post(format!("{}/api/cameras/0/light", page.base)).send();
+    let lit = async {
+        while lamp().await == 0.0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! { biased; () = lit => {}, answer = test => panic!("it was never seen: {answer:?}") }
+    let dark_again = async {
+        while lamp().await > 0.0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LIMIT, dark_again).await.unwrap();
+
+    page.print(3).await;
+    assert_eq!(rig.wait_print_end(LIMIT).await.unwrap(), "complete");
+    page.studio.wait_for_film(0, LIMIT).await.unwrap();
+    let frames = page.studio.frames().unwrap();
+    assert_eq!(frames.len(), 3, "{}", page.studio.agent_log());
+    for frame in frames {
+        let seen = Thumb::decode(&std::fs::read(&frame.path).unwrap()).unwrap().brightness();
+        assert!((seen - bright).abs() < 0.1 * bright, "{}: {seen} instead of {bright}", frame.path.display());
+    }
+    assert_eq!(lamp().await, 0.0);
 }
 
 #[tokio::test]

@@ -55,6 +55,7 @@ use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -216,7 +217,11 @@ impl App {
 async fn blocking<T: Send + 'static, E: Send + 'static>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, E> {
-    match tokio::task::spawn_blocking(work).await {
+    outcome(tokio::task::spawn_blocking(work)).await
+}
+
+async fn outcome<T>(task: JoinHandle<T>) -> T {
+    match task.await {
         Ok(outcome) => outcome,
         Err(ended) => match ended.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
@@ -266,6 +271,7 @@ fn router(app: SharedApp) -> Router {
         .route("/health/check", post(health::check))
         .route("/jobs", get(jobs::show))
         .route("/jobs/{id}", delete(jobs::cancel))
+        .route_layer(middleware::from_fn(finished))
         .route_layer(middleware::from_fn(timed))
         // These take as long as their archives are large, and watch over themselves.
         .route("/sessions", get(sessions::list).post(archive::bring))
@@ -317,6 +323,15 @@ async fn admitted(
         return Problem::unauthorized().into_response();
     }
     next.run(request).await
+}
+
+/// Does to its end what changes something, also when nobody waits for the answer any more: a light that was switched on
+/// goes off again.
+async fn finished(request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    outcome(tokio::spawn(next.run(request))).await
 }
 
 /// Bounds how long an answer takes to begin.

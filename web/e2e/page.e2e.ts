@@ -43,7 +43,7 @@ const sessions = async () => (await studio.agent<{ sessions: Listed[] }>("sessio
 
 beforeAll(async () => {
   studio = await Studio.start("--late", String(LATE), "--set", "stream_delay_compensation=0.35");
-  await studio.do(`upload ${FILE} ${repository}tests/data/towers_relative_zhop.gcode ${LAYERS}`);
+  await studio.do(`upload ${FILE} ${repository}tests/data/gcode/towers_relative_zhop.gcode ${LAYERS}`);
   browser = await Browser.open(studio.at.page);
 });
 

@@ -23,6 +23,11 @@ pub trait Machine: Send + Sync + 'static {
     /// past that is no longer kept (at least 5 s are).
     fn position_at(&self, at: f64) -> TruePosition;
 
+    /// How bright it was at `at`, as a share of full light.
+    fn light_at(&self, _at: f64) -> f64 {
+        1.0
+    }
+
     /// The path so far, sampled densely enough to draw the part (a point at least every 10 ms while moving), from
     /// point number `from` on. Filament is laid between two points when E grows beyond its maximum so far.
     fn path(&self, from: usize) -> Vec<TruePosition>;

@@ -135,7 +135,7 @@ impl Sensor {
         let start = monotonic();
         let (mut seq, mut points, mut shadow_due) = (0_u64, 0, 0.0);
         let mut frozen: Option<Bytes> = None;
-        let mut drawn: Option<(TruePosition, Vec<u8>)> = None;
+        let mut drawn: Option<((TruePosition, f64), Vec<u8>)> = None;
         while let Some(awake) = self.wait_for_watcher() {
             // The sensor's beat is steady. On a busy host this thread comes late and draws the moments it slept through
             // from the machine's history, so that load of the host does not read as a fault of the camera.
@@ -173,7 +173,11 @@ impl Sensor {
                         shadow_due = begin + 1.0;
                         drawn = None;
                     }
-                    let at_middle = self.machine.position_at((begin + end) * 0.5);
+                    let middle = (begin + end) * 0.5;
+                    let at_middle = self.machine.position_at(middle);
+                    let light = self.machine.light_at(middle);
+                    scene.light(light);
+                    let seen = (at_middle, light);
                     let truth = FrameTruth {
                         seq,
                         begin,
@@ -184,9 +188,9 @@ impl Sensor {
                     };
                     // While the head stands, the picture stays the same but for the truth in it.
                     if self.config.blur > 1 && truth.at_begin != truth.at_end {
-                        drawn = Some((at_middle, self.blurred(&mut scene, begin, end)));
-                    } else if !fresh.is_empty() || drawn.as_ref().is_none_or(|(at, _)| *at != at_middle) {
-                        drawn = Some((at_middle, scene.jpeg(at_middle, self.config.quality)));
+                        drawn = Some((seen, self.blurred(&mut scene, begin, end)));
+                    } else if !fresh.is_empty() || drawn.as_ref().is_none_or(|(of, _)| *of != seen) {
+                        drawn = Some((seen, scene.jpeg(at_middle, self.config.quality)));
                     }
                     let plain = drawn.as_ref().map(|(_, jpeg)| jpeg.as_slice()).unwrap_or_default();
                     let jpeg = Bytes::from(truth.written_into(plain));

@@ -312,6 +312,13 @@ impl Device {
         Some(body.temperature(now, self.configured.outputs.values_mut().find(|output| Some(output.pin) == pin)))
     }
 
+    /// How much the lamp on the pin `led` shone at `at`, 0 to 1; `None` when no lamp is set up.
+    pub(super) fn lamp(&mut self, now: u64, at: u64) -> Option<f64> {
+        let pin = dictionary::pin("led");
+        let lamp = self.configured.outputs.values_mut().find(|output| Some(output.pin) == pin)?;
+        Some(lamp.value_at(now, at))
+    }
+
     fn shut_down(&mut self, now: u64, reason: ShutdownReason) {
         if self.shutdown.is_some() {
             return;

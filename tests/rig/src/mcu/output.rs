@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use super::spec::HeaterSpec;
 use super::{extend_clock, seconds};
 
+/// So many values of the past are kept.
+const KEPT: usize = 64;
+
 /// An output whose value is a share of full power.
 #[derive(Debug)]
 pub(super) struct Output {
@@ -17,6 +20,8 @@ pub(super) struct Output {
     max_ticks: u64,
     value: f64,
     since: u64,
+    /// What it was before, each with the clock at which it began to hold.
+    past: VecDeque<(u64, f64)>,
     queue: VecDeque<(u64, f64)>,
 }
 
@@ -25,7 +30,8 @@ impl Output {
     /// (a real MCU shuts down then; this one must bear a late host).
     pub(super) fn new(pin: u32, cycle_ticks: u32, value: f64, default: f64, max_ticks: u32, now: u64) -> Self {
         let max_ticks = u64::from(max_ticks);
-        Self { pin, cycle_ticks, default, max_ticks, value, since: now, queue: VecDeque::new() }
+        let (past, queue) = (VecDeque::new(), VecDeque::new());
+        Self { pin, cycle_ticks, default, max_ticks, value, since: now, past, queue }
     }
 
     /// Sets the value from `clock` on; at once when that has passed.
@@ -39,12 +45,30 @@ impl Output {
     /// Sets the value now.
     pub(super) fn set(&mut self, now: u64, value: f64) {
         self.queue.clear();
-        (self.value, self.since) = (value, now);
+        self.hold(now, value);
     }
 
     /// Sets the default value now.
     pub(super) fn release(&mut self, now: u64) {
         self.set(now, self.default);
+    }
+
+    /// The value at `at`, which is `now` or before; the oldest one known for a past that is no longer kept.
+    pub(super) fn value_at(&mut self, now: u64, at: u64) -> f64 {
+        while self.advance(now).is_some() {}
+        if self.since <= at {
+            return self.value;
+        }
+        let before = self.past.iter().rev().find(|(since, _)| *since <= at).or(self.past.front());
+        before.map_or(self.value, |(_, value)| *value)
+    }
+
+    fn hold(&mut self, since: u64, value: f64) {
+        self.past.push_back((self.since, self.value));
+        if self.past.len() > KEPT {
+            self.past.pop_front();
+        }
+        (self.value, self.since) = (value, since);
     }
 
     /// The value at `until` and the clock at which it began to hold, moving past queued values.
@@ -64,7 +88,7 @@ impl Output {
             self.queue.pop_front();
         }
         let before = self.value;
-        (self.value, self.since) = (value, at);
+        self.hold(at, value);
         Some((at, before))
     }
 }
@@ -137,6 +161,15 @@ mod tests {
         direct.heat(2 * SECOND, 1.0);
         assert!((queued.temperature - direct.temperature).abs() < 1e-9);
         assert!(queued.temperature > 45.0);
+    }
+
+    #[test]
+    fn a_value_of_the_past_is_known() {
+        let mut lamp = Output::new(0, 1, 0.0, 0.0, 0, 0);
+        lamp.queue(0, SECOND as u32, 1.0);
+        lamp.queue(0, (2 * SECOND) as u32, 0.5);
+        let at = |lamp: &mut Output, tenths: u64| lamp.value_at(3 * SECOND, tenths * SECOND / 10);
+        assert_eq!([5, 15, 25].map(|tenths| at(&mut lamp, tenths)), [0.0, 1.0, 0.5]);
     }
 
     #[test]

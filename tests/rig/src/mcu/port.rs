@@ -28,6 +28,9 @@ const HOST_SILENCE_TICKS: u64 = 3 * CLOCK_HZ;
 /// A delay of the MCU's thread that is worth a line in the log: the machine is overloaded.
 const DELAY_TICKS: u64 = CLOCK_HZ / 4;
 
+/// How bright a machine with a lamp is without it, as a share of full light.
+const DUSK: f64 = 0.35;
+
 /// A virtual MCU on a pty; it ends when dropped.
 #[derive(Debug)]
 pub struct VirtualMcu {
@@ -138,6 +141,12 @@ impl Machine for Shared {
     fn position_at(&self, at: f64) -> TruePosition {
         let wanted = (at.max(0.0) * CLOCK_HZ as f64) as u64;
         self.device().motion.position(wanted.min(clock()))
+    }
+
+    fn light_at(&self, at: f64) -> f64 {
+        let now = clock();
+        let wanted = ((at.max(0.0) * CLOCK_HZ as f64) as u64).min(now);
+        self.device().lamp(now, wanted).map_or(1.0, |lamp| DUSK + (1.0 - DUSK) * lamp)
     }
 
     fn path(&self, from: usize) -> Vec<TruePosition> {

@@ -57,6 +57,8 @@ pub struct Scene {
     part: Part,
     gantry: Gantry,
     moving: Moving,
+    /// Of the room, as a share of full light in 256ths.
+    light: u32,
     out: Vec<u8>,
 }
 
@@ -84,6 +86,7 @@ impl Scene {
             out: layer.pixels.clone(),
             moving: Moving::new(layer.width, layer.height),
             layer,
+            light: 256,
             part: Part::new(bed),
             gantry: Gantry::new(bed, eye),
         }
@@ -111,6 +114,11 @@ impl Scene {
         *self = Self::new(Look { bed: (f64::from(bed.0), f64::from(bed.1)), ..self.look });
     }
 
+    /// Lights the room with this share of full light.
+    pub fn light(&mut self, share: f64) {
+        self.light = (share.clamp(0.0, 1.0) * 256.0) as u32;
+    }
+
     /// The picture with the head at `head`: RGB bytes, row by row.
     pub fn draw(&mut self, head: TruePosition) -> &[u8] {
         let fresh = std::mem::replace(&mut self.part.fresh, Rect::EMPTY);
@@ -125,6 +133,9 @@ impl Scene {
         self.moving.draw(&self.layer, &self.gantry.rails, v3(0.0, 0.0, head.z));
         self.moving.draw(&self.layer, &self.gantry.hoses(head), v3(0.0, 0.0, 0.0));
         self.moving.compose(&mut self.out);
+        if self.light < 256 {
+            self.out.iter_mut().for_each(|byte| *byte = ((u32::from(*byte) * self.light) >> 8) as u8);
+        }
         &self.out
     }
 
