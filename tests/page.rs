@@ -233,6 +233,15 @@ async fn the_light_shines_in_its_test_and_in_every_frame_and_never_stays_on() {
         FrameTruth::from_jpeg(&picture.bytes().await.unwrap()).unwrap();
     }
 
+    let since = rig.record();
+    rig.gcode("TIMELAPSE_TEST PARK=0").await.unwrap();
+    page.studio.wait_for_console(&since, "test done", LIMIT).await.unwrap();
+    let trial = format!("{}/server/files/timelapse_frames/test_rig.jpg", rig.url());
+    let trial = page.client.get(trial).send().await.unwrap().bytes().await.unwrap();
+    let trial = Thumb::decode(&trial).unwrap().brightness();
+    assert!((trial - bright).abs() < 0.1 * bright, "{trial} instead of {bright}");
+    assert_eq!(lamp().await, 0.0);
+
     // Somebody closes the page as soon as the light is on.
     let test = page.client.post(format!("{}/api/cameras/0/light", page.base)).send();
     let lit = async {

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::clock::Clock;
+use crate::hooks::switch_power;
 use crate::moonraker::{Backoff, Endpoint, Inbox, Link, LinkError, REQUEST_TIMEOUT, ServerInfo};
 use crate::web::Trust;
 
@@ -139,10 +140,9 @@ pub(super) async fn carry_scripts(link: Link, mut queue: mpsc::Receiver<String>)
     }
 }
 
-/// Switches a `[power]` device of Moonraker.
-pub(super) async fn switch_power(link: Link, device: String, on: bool) {
-    let params = json!({"device": device, "action": if on { "on" } else { "off" }});
-    if let Err(problem) = link.request("machine.device_power.post_device", params, REQUEST_TIMEOUT).await {
+/// Switches the light of a frame.
+pub(super) async fn switch_light(link: Link, device: String, on: bool) {
+    if let Err(problem) = switch_power(&link, &device, on).await {
         warn!(device, on, error = %problem, "the light was not switched");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::OptionFuture;
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -10,6 +11,7 @@ use tracing::warn;
 use super::Agent;
 use crate::clock::MonoTime;
 use crate::conductor::Event;
+use crate::hooks::Light;
 use crate::moonraker::Link;
 use crate::web::Calibrating;
 
@@ -80,12 +82,20 @@ impl Agent {
         F: Future<Output = String> + Send + 'static,
     {
         let (marks, heard) = mpsc::channel(64);
+        let light = Light::of(self.conductor.settings(), &link);
         let running = run(Head { link, marks: heard });
         let events = self.conductor.workshop().events.clone();
         let task = tokio::spawn(async move {
-            let line = running.await;
             // The agent is on its way out when nobody listens.
-            events.send(Event::Say(line)).await.ok();
+            let say = async |line| drop(events.send(Event::Say(line)).await);
+            if let Some(Err(problem)) = OptionFuture::from(light.as_ref().map(|light| light.switch(true))).await {
+                say(format!("Timelapse: the light was not switched on: {problem}")).await;
+            }
+            let line = running.await;
+            if let Some(Err(problem)) = OptionFuture::from(light.as_ref().map(|light| light.switch(false))).await {
+                say(format!("Timelapse: the light was not switched off: {problem}")).await;
+            }
+            say(line).await;
         });
         self.errand = Some(Errand { marks, task: AbortOnDropHandle::new(task) });
     }

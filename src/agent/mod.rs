@@ -505,7 +505,7 @@ impl Agent {
                 }
                 Order::Gcode(script) => connection.scripts.try_send(script).is_err(),
                 Order::Power { device, on } => {
-                    tokio::spawn(connector::switch_power(connection.link.clone(), device, on));
+                    tokio::spawn(connector::switch_light(connection.link.clone(), device, on));
                     false
                 }
                 Order::FollowMotion(_) => false,

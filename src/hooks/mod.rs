@@ -10,9 +10,11 @@
 //! * [`Hooks`]: which command belongs to which moment.
 //! * [`program`]: runs one, bounded in time and output, and kills what it leaves.
 //! * [`Facts`]: what a command is told.
+//! * [`Light`]: on for a picture that is taken beside a print.
 //! * [`Lock`]: a camera's automatic exposure, focus and white balance, switched off for a print.
 
 mod facts;
+mod light;
 mod lock;
 mod program;
 mod v4l2;
@@ -22,6 +24,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 pub use facts::Facts;
+pub use light::{Light, switch_power};
 pub use lock::{Lock, restore_leftover};
 pub use program::{Failure, Ran, program, shell};
 

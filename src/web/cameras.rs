@@ -17,12 +17,10 @@ use super::{App, SharedApp, blocking, within};
 use crate::calibration::{Known, Thumb, known_in_full};
 use crate::camera::{Camera, CameraSpec, Frame, Kind, Probe, Source, probe};
 use crate::conductor::filming::Viewpoint;
-use crate::moonraker::{Link, REQUEST_TIMEOUT};
+use crate::hooks::Light;
 
 /// How long a camera may take to show something.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A script may have to wait for moves that are under way.
-const SCRIPT: Duration = Duration::from_secs(30);
 /// Pictures of light tests that are kept.
 const KEPT: usize = 4;
 
@@ -204,8 +202,7 @@ pub(super) async fn kept(State(app): State<SharedApp>, Path(file): Path<String>)
 pub(super) async fn light(State(app): State<SharedApp>, Path(index): Path<String>) -> Answer<Json<Value>> {
     let (_, viewpoint) = camera(&app, &index)?;
     let setup = app.board.setup();
-    let settings = &setup.settings;
-    if settings.light_pin.is_empty() && settings.light_power.is_empty() {
+    if setup.settings.light_pin.is_empty() && setup.settings.light_power.is_empty() {
         return Err(Problem::conflict(
             "There is no light: set light_pin or light_power in [timelapse] of moonraker.conf",
         ));
@@ -213,20 +210,21 @@ pub(super) async fn light(State(app): State<SharedApp>, Path(index): Path<String
     if app.board.follow_live().borrow().is_printing() {
         return Err(Problem::conflict("A print is under way"));
     }
-    let link = setup.link.as_ref().filter(|_| setup.klipper_ready || settings.light_pin.is_empty());
-    let link = link.ok_or_else(|| Problem::unavailable("Klipper is away"))?.clone();
+    let light = setup.link.as_ref().and_then(|link| Light::of(&setup.settings, link));
+    let light = light.filter(|light| setup.klipper_ready || !light.is_pin());
+    let light = light.ok_or_else(|| Problem::unavailable("Klipper is away"))?;
     let _place =
         app.looking.try_acquire().map_err(|_| Problem::busy("Other cameras are being looked at: wait a moment"))?;
     let camera = open(&app, &viewpoint).await?;
-    let light = Light { link, pin: !settings.light_pin.is_empty(), power: settings.light_power.trim().to_owned() };
-    let settle = Duration::try_from_secs_f64(settings.light_settle).unwrap_or_default().min(PATIENCE);
+    let not_switched = |problem| Problem::conflict(format_args!("The light was not switched: {problem}"));
     let test = async {
         let before = now(&app, &camera).await?;
-        light.switch(true).await?;
-        tokio::time::sleep(settle).await;
-        let after = now(&app, &camera).await;
+        let after = match light.switch(true).await {
+            Ok(()) => now(&app, &camera).await,
+            Err(problem) => Err(not_switched(problem)),
+        };
         // Whatever came of it, the light goes off.
-        light.switch(false).await?;
+        light.switch(false).await.map_err(not_switched)?;
         Ok::<_, Problem>([before.jpeg, after?.jpeg])
     };
     let pictures = test.await;
@@ -241,27 +239,4 @@ pub(super) async fn light(State(app): State<SharedApp>, Path(index): Path<String
         "before": app.looks.keep_picture(before), "after": app.looks.keep_picture(after),
         "brightness": [rounded(dark), rounded(bright)], "gained": rounded(bright - dark),
     })))
-}
-
-/// The light of the settings, as it is for a frame.
-struct Light {
-    link: Link,
-    pin: bool,
-    power: String,
-}
-
-impl Light {
-    async fn switch(&self, on: bool) -> Answer<()> {
-        if !self.power.is_empty() {
-            let params = json!({"device": self.power, "action": if on { "on" } else { "off" }});
-            let switched = self.link.request("machine.device_power.post_device", params, REQUEST_TIMEOUT).await;
-            switched.map_err(|problem| Problem::conflict(format_args!("The light was not switched: {problem}")))?;
-        }
-        if self.pin {
-            let script = format!("_TIMELAPSE_AROUND BEGIN={}\nM400", u8::from(on));
-            let ran = self.link.gcode(&script, SCRIPT).await;
-            ran.map_err(|problem| Problem::conflict(format_args!("The light was not switched: {problem}")))?;
-        }
-        Ok(())
-    }
 }
