@@ -41,6 +41,7 @@ install_program() {
     fi
     leave_older_prefixes
     note_prefix
+    link_command
 }
 
 # A release that was unpacked over an older one is new to whatever runs.
@@ -95,6 +96,37 @@ copy_part_now() {
     at "$PREFIX" mv -- "$2.new" "$2"
 }
 
+# --------------------------------------------------------------------------------------------------------- the command
+
+# `moonlapse` on the command line: Debian's login shells look into this folder when it is there.
+link_command() {
+    local place=$OWNER_HOME/.local/bin/moonlapse target=$PREFIX/bin/moonlapse
+    if [ -L "$place" ] && [ "$(readlink -- "$place")" = "$target" ]; then return 0; fi
+    if { [ -e "$place" ] || [ -L "$place" ]; } && ! is_noted command "$place"; then
+        hint "$place is not ours and stays: the command is $target."
+        return 0
+    fi
+    change "link $place to $target" link_command_now "$target" "$place"
+    if ! command -v moonlapse >/dev/null; then
+        hint "The command moonlapse is there after the next login, and as $place at once."
+    fi
+}
+link_command_now() {
+    note_missing "$(dirname -- "$2")"
+    note command "$2"
+    at "$2" mkdir -p -- "$(dirname -- "$2")"
+    link_now "$1" "$2"
+}
+
+unlink_command() {
+    local place
+    place=$(noted command | tail -n 1)
+    if [ -n "$place" ] && [ -L "$place" ]; then
+        change "remove the link $place" at "$(dirname -- "$place")" rm -- "$place"
+    fi
+    [ -z "$place" ] || remove_when_empty "$(dirname -- "$place")"
+}
+
 # ---------------------------------------------------------------------------------------------------------- building
 
 install_binary() {
@@ -123,7 +155,7 @@ install_binary_now() {
 sources_digest() {
     [ -f "$SOURCE/Cargo.toml" ] ||
         fail "$SOURCE is neither a release nor a checkout of Moonlapse. Name a program with --binary."
-    (cd -- "$SOURCE" && find Cargo.toml Cargo.lock src moonraker-component klipper-macros -type f ! -name '*.pyc' -print0 |
+    (cd -- "$SOURCE" && find Cargo.toml Cargo.lock build.rs src web/dist moonraker-component klipper-macros -type f ! -name '*.pyc' -print0 |
         sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)
 }
 
@@ -187,6 +219,7 @@ leave_older_prefixes() {
 
 remove_program() {
     local prefix
+    unlink_command
     while IFS= read -r prefix; do remove_prefix "$prefix"; done < <(noted prefix)
 }
 

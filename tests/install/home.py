@@ -44,6 +44,7 @@ class Home(unittest.TestCase):
         self.macros = self.data / "config/timelapse.cfg"
         self.unit = self.units / "moonlapse.service"
         self.program = self.home / ".moonlapse/program"
+        self.command = self.home / ".local/bin/moonlapse"
 
         self.source.mkdir()
         shutil.copy(REPOSITORY / "install.sh", self.source)

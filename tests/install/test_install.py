@@ -23,6 +23,17 @@ class Install(Home):
         self.assertIn("moonlapse\n", (self.data / "moonraker.asvc").read_text())
         self.assertEqual("", self.git_status())
 
+    def test_the_command_is_where_login_shells_look(self) -> None:
+        self.assertIn("after the next login", self.install())
+        self.assertEqual(self.program / "bin/moonlapse", self.command.resolve())
+        self.assertNotIn("next login", self.install())
+
+    def test_a_command_of_the_user_stays(self) -> None:
+        write(self.command, "#!/bin/sh\n# mine\n", 0o755)
+        self.assertIn(f"{self.command} is not ours", self.install())
+        self.uninstall()
+        self.assertIn("# mine", self.command.read_text())
+
     def test_what_is_installed_does_not_need_the_checkout(self) -> None:
         self.install()
         for path in self.home.rglob("*"):
@@ -184,6 +195,7 @@ class Releases(Home):
         release = self.as_release()
         self.install()
         self.assertFalse(self.program.exists())
+        self.assertEqual(release / "bin/moonlapse", self.command.resolve())
         component = self.components / "timelapse"
         self.assertEqual(release / "moonraker-component/timelapse", component.resolve())
         self.assertIn(f'"{release}/bin/moonlapse"', self.unit.read_text())
@@ -219,7 +231,7 @@ mkdir -p "$to/release" && echo '#!/bin/sh' >"$to/release/moonlapse" && chmod +x 
 echo built >>{self.root}/builds
 """
         write(self.root / "path/cargo", script, 0o755)
-        for name in ("Cargo.toml", "Cargo.lock", "src/main.rs"):
+        for name in ("Cargo.toml", "Cargo.lock", "build.rs", "src/main.rs", "web/dist/index.html"):
             write(self.source / name, "")
 
     def test_it_is_built_once(self) -> None:
@@ -229,9 +241,10 @@ echo built >>{self.root}/builds
             self.assertEqual(0, done.returncode, done.stderr)
             self.assertIn(words, done.stdout)
         self.assertEqual("built\n", (self.root / "builds").read_text())
-        write(self.source / "src/main.rs", "// changed")
-        self.assertEqual(0, self.run_it("--yes").returncode)
-        self.assertEqual("built\nbuilt\n", (self.root / "builds").read_text())
+        for changed in ("src/main.rs", "web/dist/index.html", "build.rs"):
+            write(self.source / changed, "// changed")
+            self.assertEqual(0, self.run_it("--yes").returncode)
+        self.assertEqual(4 * "built\n", (self.root / "builds").read_text())
 
     def test_what_a_build_lacks_is_named(self) -> None:
         before = self.tree()
