@@ -95,6 +95,15 @@ pub(super) fn render_skipped(reason: &str) -> Json {
     json!({"action": "render", "status": "skipped", "msg": reason})
 }
 
+/// What frames cost, as the end of a sentence; empty when that is nothing to speak of.
+pub(super) fn added(seconds: f64, frames: u32) -> String {
+    if frames == 0 || seconds.is_nan() || seconds < 1.0 {
+        return String::new();
+    }
+    let whole = if seconds < 100.0 { format!("{seconds:.0} s") } else { format!("{:.0} min", seconds / 60.0) };
+    format!(", about {whole} added ({:.1} s a frame)", seconds / f64::from(frames))
+}
+
 /// A print's frames in words: for the console and for Moonraker's history.
 pub(super) fn summary(frames: u32, misses: u32, surveyed: &Surveyed) -> String {
     let Surveyed { off_mm, unsteady, added_s, .. } = *surveyed;
@@ -102,9 +111,7 @@ pub(super) fn summary(frames: u32, misses: u32, surveyed: &Surveyed) -> String {
     if misses > 0 {
         text += &format!(", {misses} missed");
     }
-    if added_s >= 1.0 && frames > 0 {
-        text += &format!(", about {added_s:.0} s added ({:.1} s a frame)", added_s / f64::from(frames));
-    }
+    text += &added(added_s, frames);
     if let Some(mm) = off_mm {
         text += &format!(", head off by {mm:.2} mm at most");
     }
@@ -126,6 +133,8 @@ mod tests {
         let planned = Surveyed { added_s: 28.6, ..nothing };
         assert_eq!(summary(20, 2, &planned), "20 frames, 2 missed, about 29 s added (1.4 s a frame)");
         assert_eq!(summary(0, 3, &planned), "0 frames, 3 missed");
+        let long = Surveyed { added_s: 1_234.0, ..nothing };
+        assert_eq!(summary(900, 0, &long), "900 frames, about 21 min added (1.4 s a frame)");
         let checked = Surveyed { frames: 20, off_mm: Some(0.004), unsteady: 1, added_s: 0.0 };
         assert_eq!(summary(20, 0, &checked), "20 frames, head off by 0.00 mm at most, 1 with the head not yet still");
     }

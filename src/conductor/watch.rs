@@ -166,7 +166,8 @@ impl Conductor {
             info!(calls, annotated, "the file brings its own calls; they are used");
             return;
         }
-        let (frames, minutes) = (plan.snapshots.len(), plan.totals.added_s / 60.0);
+        let frames = u32::try_from(plan.snapshots.len()).unwrap_or(u32::MAX);
+        let added = super::events::added(plan.totals.added_s, frames);
         let (position, layer) = (printer.file_position().unwrap_or(0), current.last_layer.unwrap_or(0));
         if in_passing {
             if !current.survey.is_listening() && moves_within(MEMORY, &plan, position) > MOST_MOVES {
@@ -185,7 +186,7 @@ impl Conductor {
             let mut live = Live::new(plan, size, scheme::lift(&self.settings) > 0.0);
             live.skip(position, layer);
             current.watch = Watch::Live(live);
-            self.say(&format!("Timelapse: {frames} frames planned, {minutes:.1} minutes in all"));
+            self.say(&format!("Timelapse: {frames} frames planned{added}"));
         }
         self.arm();
     }

@@ -15,12 +15,14 @@ use serde_json::{Value, json};
 use super::error::{Answer, Problem};
 use super::{App, SharedApp, blocking, within};
 use crate::calibration::{Known, Thumb, known_in_full};
-use crate::camera::{Camera, CameraSpec, Frame, Kind, Probe, Source, probe};
+use crate::camera::{Camera, CameraSpec, Frame, Kind, Miss, Probe, Source, probe};
 use crate::conductor::filming::Viewpoint;
 use crate::hooks::Light;
 
 /// How long a camera may take to show something.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A camera that was never calibrated may be so late: the light is on for so long before its picture is taken.
+const LATE: Duration = Duration::from_secs(1);
 /// Pictures of light tests that are kept.
 const KEPT: usize = 4;
 
@@ -155,7 +157,7 @@ pub(super) async fn picture(State(app): State<SharedApp>, Path(index): Path<Stri
     let (_, viewpoint) = camera(&app, &index)?;
     let _place =
         app.looking.try_acquire().map_err(|_| Problem::busy("Other cameras are being looked at: wait a moment"))?;
-    let camera = open(&app, &viewpoint).await?;
+    let camera = open(&app, viewpoint).await?;
     let frame = now(&app, &camera).await;
     camera.close().await;
     let frame = frame?;
@@ -171,10 +173,11 @@ fn jpeg(bytes: Bytes) -> Response {
     ([(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "no-store")], bytes).into_response()
 }
 
-async fn open(app: &App, viewpoint: &Viewpoint) -> Answer<Camera> {
+async fn open(app: &App, mut viewpoint: Viewpoint) -> Answer<Camera> {
     if !matches!(viewpoint.spec.source, Source::Web(_)) {
         return Err(Problem::conflict("A program's or the printer's own camera takes pictures in a print only"));
     }
+    let viewpoint = app.disk(move |store| viewpoint.recall(store).map(|()| viewpoint)).await?;
     let camera = Camera::open(viewpoint.spec.clone(), app.clock);
     if camera.ready(PATIENCE).await {
         return Ok(camera);
@@ -185,10 +188,20 @@ async fn open(app: &App, viewpoint: &Viewpoint) -> Answer<Camera> {
     Err(Problem::unavailable(trouble.unwrap_or_else(silent)))
 }
 
-/// A picture from now on.
+/// A picture that is exposed from now on.
 async fn now(app: &App, camera: &Camera) -> Answer<Frame> {
-    let seen = within(PATIENCE, "The camera's picture", camera.next_after(app.clock.monotonic())).await?;
-    Ok(seen.map_err(Problem::unavailable)?.frame)
+    let since = app.clock.monotonic();
+    let exposed_since = async {
+        let mut last = since;
+        loop {
+            let frame = camera.next_after(last).await?.frame;
+            if frame.exposed.from >= since {
+                return Ok(frame);
+            }
+            last = frame.received;
+        }
+    };
+    within(PATIENCE, "The camera's picture", exposed_since).await?.map_err(|miss: Miss| Problem::unavailable(miss))
 }
 
 /// `GET /api/pictures/{number}.jpg`
@@ -215,12 +228,15 @@ pub(super) async fn light(State(app): State<SharedApp>, Path(index): Path<String
     let light = light.ok_or_else(|| Problem::unavailable("Klipper is away"))?;
     let _place =
         app.looking.try_acquire().map_err(|_| Problem::busy("Other cameras are being looked at: wait a moment"))?;
-    let camera = open(&app, &viewpoint).await?;
+    let camera = open(&app, viewpoint).await?;
     let not_switched = |problem| Problem::conflict(format_args!("The light was not switched: {problem}"));
     let test = async {
         let before = now(&app, &camera).await?;
         let after = match light.switch(true).await {
-            Ok(()) => now(&app, &camera).await,
+            Ok(()) => {
+                tokio::time::sleep(LATE).await;
+                now(&app, &camera).await
+            }
             Err(problem) => Err(not_switched(problem)),
         };
         // Whatever came of it, the light goes off.
