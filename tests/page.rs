@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use moonlapse::calibration::Thumb;
-use moonlapse_rig::camera::{FrameTruth, Look};
+use moonlapse_rig::camera::{FrameTruth, Look, Manner};
 use moonlapse_rig::host::gcode::sliced;
 use moonlapse_rig::studio::{Studio, StudioOptions};
 use serde_json::{Value, json};
@@ -215,7 +215,9 @@ async fn cameras_are_looked_at_and_the_doctor_comes() {
 async fn the_light_shines_in_its_test_and_in_every_frame_and_never_stays_on() {
     let mut options = StudioOptions::new(AGENT);
     options.rig = options.rig.printer_section("[output_pin caselight]\npin: led\n");
-    let page = Page::open(options, "light_pin: caselight\nlight_settle: 0.2\n").await;
+    (options.camera.manner, options.camera.latency) = (Manner::Plain, Duration::from_millis(350));
+    let settings = "light_pin: caselight\nlight_settle: 0.2\nstream_delay_compensation: 0.35\n";
+    let page = Page::open(options, settings).await;
     let rig = &page.studio.rig;
     let lamp = async || {
         let asked = json!({"objects": {"output_pin caselight": ["value"]}});

@@ -9,7 +9,9 @@ export default defineConfig({
     // The tests of a file are the steps of one story.
     sequence: { concurrent: false, shuffle: false },
     bail: 1,
-    testTimeout: 120_000,
-    hookTimeout: 180_000,
+    // Machines are slow at times; what never comes is told all the same.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 100_000, interval: 100 } },
   },
 });

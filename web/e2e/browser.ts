@@ -1,12 +1,10 @@
 //! A real Chromium, and everything that goes wrong in it.
 
-import { mkdtempSync, mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { chromium, type BrowserContext, type Page } from "playwright-core";
+import { chromium, type Browser as Program, type Page } from "playwright-core";
 
 import { repository } from "./studio";
 
@@ -29,31 +27,36 @@ export const SIZES = [
   [390, 844],
 ] as const;
 
+/** How long the page may take for one thing on a busy machine, ms. */
+const PATIENCE = 100_000;
+
 /** No screenshot is longer, px. */
 const LONGEST = 2600;
+
+/** Somebody else. */
+export interface Visitor {
+  readonly page: Page;
+  /** Answers that were refused. */
+  readonly refused: number;
+  close(): Promise<void>;
+}
 
 export class Browser {
   /** What the page must never do: errors and warnings on its console, failed and foreign requests. */
   readonly faults: string[] = [];
 
   private constructor(
-    private readonly folder: string,
-    private readonly context: BrowserContext,
+    private readonly program: Program,
     readonly page: Page,
     private readonly home: string,
   ) {}
 
   static async open(home: string): Promise<Browser> {
-    const folder = mkdtempSync(join(tmpdir(), "moonlapse-page-"));
-    const context = await chromium.launchPersistentContext(folder, {
-      executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
-      headless: true,
-      args: FLAGS,
-      acceptDownloads: true,
-      viewport: { width: 1440, height: 900 },
-    });
-    const page = context.pages()[0] ?? (await context.newPage());
-    const browser = new Browser(folder, context, page, home);
+    const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+    const program = await chromium.launch({ executablePath, headless: true, args: FLAGS });
+    const page = await program.newPage({ acceptDownloads: true, viewport: { width: 1440, height: 900 } });
+    page.setDefaultTimeout(PATIENCE);
+    const browser = new Browser(program, page, home);
     browser.#watch();
     await page.goto(home);
     return browser;
@@ -117,9 +120,20 @@ export class Browser {
     return found.flatMap(({ id, nodes }) => nodes.slice(0, 3).map((node) => `${id}: ${node.html.slice(0, 160)} ${node.failureSummary}`));
   }
 
+  /** Somebody else with a browser of their own, who sends these headers. */
+  async visitor(headers: Record<string, string>): Promise<Visitor> {
+    const page = await this.program.newPage({ extraHTTPHeaders: headers });
+    page.setDefaultTimeout(PATIENCE);
+    const visitor = { page, refused: 0, close: () => page.context().close() };
+    page.on("response", (response) => {
+      if (response.status() === 401) visitor.refused += 1;
+    });
+    await page.goto(this.home);
+    return visitor;
+  }
+
   async close(): Promise<void> {
-    await this.context.close();
-    rmSync(this.folder, { recursive: true, force: true });
+    await this.program.close();
   }
 }
 

@@ -42,7 +42,7 @@ interface Listed {
 const sessions = async () => (await studio.agent<{ sessions: Listed[] }>("sessions")).sessions;
 
 beforeAll(async () => {
-  studio = await Studio.start("--late", String(LATE), "--set", "stream_delay_compensation=0.35");
+  studio = await Studio.start("--late", String(LATE), "--lamp", "--set", "stream_delay_compensation=0.35");
   await studio.do(`upload ${FILE} ${repository}tests/data/gcode/towers_relative_zhop.gcode ${LAYERS}`);
   browser = await Browser.open(studio.at.page);
 });
@@ -88,6 +88,16 @@ describe("before the print", () => {
     expect((await settings())["mode"], "nothing is saved by trying").toBe("auto");
     await page.getByRole("button", { name: "Back to the settings" }).click();
     await expect.poll(added).toBe(before);
+  });
+
+  it("what was tried is used for prints when somebody says so", async () => {
+    const { page } = browser;
+    for (const mode of ["live", "auto"]) {
+      await page.getByLabel("A frame is due").selectOption(mode);
+      await page.getByRole("button", { name: "Use for prints" }).click();
+      await expect.poll(async () => (await settings())["mode"]).toBe(mode);
+      await expect.poll(() => page.getByRole("button", { name: "Use for prints" }).count()).toBe(0);
+    }
   });
 
   it("an area that is dragged on the bed is planned around", async () => {
@@ -157,16 +167,22 @@ describe("before the print", () => {
     await expect.poll(() => page.locator("#set-output_framerate").inputValue()).toBe("25");
   });
 
-  it("the camera is tried and calibrated, with its curve", async () => {
+  it("the light is tried", async () => {
     const { page } = browser;
     await browser.view("Cameras");
+    await page.getByRole("button", { name: "Test the light" }).click();
+    await page.getByText(/^The light makes the picture brighter by \d/).waitFor();
+  });
+
+  it("the camera is tried and calibrated, with its curve", async () => {
+    const { page } = browser;
     await page.getByRole("button", { name: "Test picture" }).click();
     await expect.poll(pictured).toMatch(/^blob:/);
     await studio.do("gcode G28");
     await page.getByRole("button", { name: "Calibrate" }).click();
     await page.getByRole("button", { name: "Move the head" }).click();
     await page.locator('[data-calibration="running"]').waitFor();
-    await page.locator('[data-calibration="done"]').waitFor({ timeout: 110_000 });
+    await page.locator('[data-calibration="done"]').waitFor({ timeout: 280_000 });
     const timing = page.locator("[data-timing]");
     await timing.waitFor();
     // How good the figure is, is tested beside the agent, on a machine that does not draw a browser meanwhile.
@@ -193,7 +209,7 @@ describe("while it prints", () => {
     await studio.do(`print ${FILE} 100`);
     const shown = new Set<string>();
     await expect
-      .poll(async () => shown.add((await pictured()) ?? "").size, { timeout: 100_000, interval: 100 })
+      .poll(async () => shown.add((await pictured()) ?? "").size, { timeout: 280_000, interval: 100 })
       .toBeGreaterThan(3);
     const stages = await page.evaluate(() => [...(window as unknown as { stages: Set<string> }).stages]);
     expect(stages).toEqual(expect.arrayContaining(["armed", "captured"]));
@@ -237,7 +253,7 @@ describe("after the print", () => {
     const { page } = browser;
     await browser.view("Films");
     expect(await studio.do("end")).toEqual({ state: "complete" });
-    await page.locator("[data-film]").first().waitFor({ timeout: 110_000 });
+    await page.locator("[data-film]").first().waitFor({ timeout: 280_000 });
     frames = (await sessions())[0]!.frames;
     // On a busy machine some are missed; those that are there are right.
     expect(frames).toBeGreaterThanOrEqual(LAYERS / 2);
@@ -255,7 +271,7 @@ describe("after the print", () => {
     await page.locator("#make-fps").fill("12.5");
     await page.getByRole("button", { name: "Make the film" }).click();
     await page.locator("[data-job]").first().waitFor();
-    await expect.poll(async () => (await films()).length, { timeout: 100_000 }).toBe(2);
+    await expect.poll(async () => (await films()).length).toBe(2);
     await expect.poll(() => page.locator("[data-film]").count()).toBe(2);
     const [film] = await films();
     const facts = await studio.do<FilmFacts>(`film ${film!.name}`);
@@ -269,7 +285,7 @@ describe("after the print", () => {
     const { page } = browser;
     await page.getByRole("button", { name: /^Play timelapse/ }).first().click();
     const seconds = () => page.locator("video").evaluate((video: HTMLVideoElement) => video.currentTime);
-    await expect.poll(seconds, { timeout: 20_000 }).toBeGreaterThan(0);
+    await expect.poll(seconds).toBeGreaterThan(0);
     await page.getByRole("button", { name: "Close", exact: true }).click();
     expect(await page.locator("video").count()).toBe(0);
   });
@@ -303,7 +319,7 @@ describe("after the print", () => {
     const { page } = browser;
     await browser.view("Health");
     // It looks by itself when nobody has looked yet.
-    await page.locator("[data-finding]").first().waitFor({ timeout: 90_000 });
+    await page.locator("[data-finding]").first().waitFor();
     await page.locator(".summary").waitFor();
     expect(await page.locator(".log li").count()).toBeGreaterThan(3);
     await browser.look("health");
@@ -311,6 +327,23 @@ describe("after the print", () => {
 });
 
 describe("at any time", () => {
+  it("a stranger is let in with Moonraker's key alone", async () => {
+    const key = await studio.moonraker<string>("/access/api_key");
+    // A proxy tells whom it speaks for.
+    const stranger = await browser.visitor({ "X-Forwarded-For": "203.0.113.9" });
+    const field = stranger.page.getByLabel("API key");
+    await field.fill("of another printer");
+    await stranger.page.getByRole("button", { name: "Enter" }).click();
+    await stranger.page.getByText("Moonraker does not know this key.").waitFor();
+    expect(stranger.refused, "nothing is shown before").toBeGreaterThan(0);
+    await field.fill(key);
+    await stranger.page.getByRole("button", { name: "Enter" }).click();
+    await stranger.page.getByRole("heading", { level: 1, name: "Live" }).waitFor();
+    await stranger.page.reload();
+    await stranger.page.getByRole("heading", { level: 1, name: "Live" }).waitFor();
+    await stranger.close();
+  });
+
   it("the keyboard is enough", async () => {
     const { page } = browser;
     await page.goto(studio.at.page);

@@ -42,6 +42,9 @@ struct Args {
     /// How late the camera's pictures are, ms; of a server that tells no times.
     #[arg(long)]
     late: Option<u64>,
+    /// Gives the printer a lamp, `[output_pin caselight]`, and leaves the room dim.
+    #[arg(long)]
+    lamp: bool,
     /// More options of `[timelapse]`, as `NAME=VALUE`.
     #[arg(long)]
     set: Vec<String>,
@@ -58,6 +61,10 @@ async fn main() -> anyhow::Result<()> {
         options.camera.latency = Duration::from_millis(late);
     }
     options.timelapse = format!("web_port: {port}\n");
+    if args.lamp {
+        options.rig = options.rig.printer_section("[output_pin caselight]\npin: led\n");
+        options.timelapse.push_str("light_pin: caselight\n");
+    }
     for set in &args.set {
         let (name, value) = set.split_once('=').context("--set wants NAME=VALUE")?;
         options.timelapse.push_str(&format!("{name}: {value}\n"));
