@@ -83,7 +83,7 @@ async fn status_and_doctor_answer_before_and_during_a_print_and_disturb_nothing(
     let mut studio = StudioOptions::small(AGENT, "").start().await.unwrap();
     let idle = said(&studio, "TIMELAPSE_STATUS", "mode auto").await.join("\n");
     assert!(idle.contains("Timelapse: waiting for a print"), "{idle}");
-    assert!(idle.contains("mode auto, camera rig, the head stands still for 100 ms a frame"), "{idle}");
+    assert!(idle.contains("mode auto, camera rig, the head stands still for 300 ms a frame"), "{idle}");
 
     let lines = said(&studio, "TIMELAPSE_DOCTOR", "Timelapse: doctor:").await;
     assert!(lines.iter().all(|line| !line.contains("FAULT")), "{lines:?}");

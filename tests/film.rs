@@ -113,9 +113,10 @@ async fn a_camera_that_is_away_for_a_while_costs_its_frames_and_nothing_else() {
     let studio = studio("").await;
     let since = start_print(&studio, 6).await;
     wait_for_frame(&studio, 2).await;
+    let from = studio.events(0).len();
     studio.camera.set_fault(Fault::Off);
     let missed = |event: &serde_json::Value| event["action"] == "newframe" && event["status"] == "error";
-    let event = studio.wait_for_event(0, LIMIT, "a miss", missed).await.unwrap();
+    let event = studio.wait_for_event(from, LIMIT, "a miss", missed).await.unwrap();
     // Mainsail reads the number whatever the status is.
     assert!(event["frame"].as_str().unwrap().parse::<u32>().unwrap() >= 2, "{event}");
     studio.camera.set_fault(Fault::None);
@@ -198,7 +199,7 @@ async fn switched_off_nothing_moves_and_no_frame_is_taken() {
 
 #[tokio::test]
 async fn the_websocket_serves_as_well_as_the_unix_socket() {
-    let mut options = StudioOptions::new(AGENT);
+    let mut options = StudioOptions::small(AGENT, "");
     options.websocket = true;
     let studio = options.start().await.unwrap();
     assert!(studio.agent_log().contains("endpoint=ws://127.0.0.1"), "{}", studio.agent_log());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use moonlapse::session::Store;
 use moonlapse_rig::camera::{Camera, CameraConfig, Fault, FrameTruth, Look};
 use moonlapse_rig::host::gcode::sliced;
-use moonlapse_rig::studio::{PARK, Studio, StudioOptions, wait_for_text};
+use moonlapse_rig::studio::{PARK, PATIENT, Studio, StudioOptions, wait_for_text};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_moonlapse");
 const LIMIT: Duration = Duration::from_secs(180);
@@ -20,7 +20,7 @@ async fn studio_with_second_camera(more: &str) -> (Studio, Camera) {
     let mut options = StudioOptions::new(AGENT);
     options.camera.look = look;
     options.timelapse = format!(
-        "camera: rig\ncameras: all\ncamera_gone_after: 2\ncamera_options:\n  second: rotation=180\n{more}\n[webcam second]\n\
+        "{PATIENT}camera: rig\ncameras: all\ncamera_gone_after: 2\ncamera_options:\n  second: rotation=180\n{more}\n[webcam second]\n\
          service: mjpegstreamer\nstream_url: http://127.0.0.1:{port}/?action=stream\n\
          snapshot_url: http://127.0.0.1:{port}/?action=snapshot\n"
     );

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use moonlapse::session::Store;
-use moonlapse_rig::camera::{FrameTruth, Look};
+use moonlapse_rig::camera::FrameTruth;
 use moonlapse_rig::host::gcode::sliced;
 use moonlapse_rig::studio::{PARK, StudioOptions, film_facts};
 use serde_json::json;
@@ -16,9 +16,7 @@ const LIMIT: Duration = Duration::from_secs(180);
 
 #[tokio::test]
 async fn the_film_ends_with_the_part_as_the_print_has_left_it() {
-    let mut options = StudioOptions::new(AGENT);
-    options.camera.look = Look { width: 640, height: 360, ..Look::default() };
-    options.timelapse = "profiles:\n  default: post_roll=1 post_roll_of=hero".to_owned();
+    let options = StudioOptions::small(AGENT, "profiles:\n  default: post_roll=1 post_roll_of=hero");
     let studio = options.start().await.unwrap();
     studio.rig.preheat(200.0, 0.0).await.unwrap();
     studio.rig.speed(200.0).await.unwrap();

@@ -7,10 +7,13 @@ use std::time::Duration;
 use moonlapse::calibration::Thumb;
 use moonlapse_rig::camera::{FrameTruth, Look, Manner};
 use moonlapse_rig::host::gcode::sliced;
-use moonlapse_rig::studio::{Studio, StudioOptions};
+use moonlapse_rig::studio::{PATIENT, Studio, StudioOptions};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_moonlapse");
+/// So many pages may be open at once.
+const VIEWERS: usize = 16;
 const LIMIT: Duration = Duration::from_secs(180);
 
 struct Page {
@@ -27,7 +30,8 @@ impl Page {
     async fn open(mut options: StudioOptions, more: &str) -> Self {
         let port = moonlapse_rig::host::ports::free_port().unwrap();
         options.camera.look = Look { width: 320, height: 192, ..Look::default() };
-        options.timelapse = format!("web_port: {port}\n{more}");
+        let patient = if more.contains("park_time:") { "" } else { PATIENT };
+        options.timelapse = format!("web_port: {port}\n{patient}{more}");
         let studio = options.start().await.unwrap();
         rustls::crypto::ring::default_provider().install_default().ok();
         studio.wait_for_log(0, "the page is served").await.unwrap();
@@ -269,6 +273,38 @@ async fn the_light_shines_in_its_test_and_in_every_frame_and_never_stays_on() {
         assert!((seen - bright).abs() < 0.1 * bright, "{}: {seen} instead of {bright}", frame.path.display());
     }
     assert_eq!(lamp().await, 0.0);
+}
+
+#[tokio::test]
+async fn viewers_that_take_nothing_cost_a_print_no_frame() {
+    const PICTURES: usize = 8;
+    let page = Page::start("").await;
+    let address = page.base.strip_prefix("http://").unwrap().to_owned();
+    let ask = async |path: &str| {
+        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream
+    };
+    let mut stuck = Vec::new();
+    for _ in 0..VIEWERS {
+        let mut viewer = ask("/api/events").await;
+        let mut begun = [0; 12];
+        viewer.read_exact(&mut begun).await.unwrap();
+        assert_eq!(&begun, b"HTTP/1.1 200");
+        stuck.push(viewer);
+    }
+    // All of them are listened to: there is no room for one more.
+    assert_eq!(page.client.get(format!("{}/api/events", page.base)).send().await.unwrap().status(), 429);
+    let since = page.studio.rig.with_status(|status| status.timelapse_events.len());
+    page.print(4).await;
+    for _ in 0..PICTURES {
+        stuck.push(ask("/api/cameras/0/picture.jpg").await);
+    }
+    assert_eq!(page.studio.rig.wait_print_end(LIMIT).await.unwrap(), "complete");
+    page.studio.wait_for_film(since, LIMIT).await.unwrap();
+    assert_eq!(page.studio.frames().unwrap().len(), 4, "{}", page.studio.agent_log());
+    drop(stuck);
 }
 
 #[tokio::test]

@@ -55,6 +55,12 @@ impl Timing {
         }
     }
 
+    /// By how much a picture may be earlier or later than [`Timing::latency_s`], s.
+    #[must_use]
+    pub fn spread_s(&self) -> f64 {
+        self.jitter_s / 2.0 + 2.0 * self.error_s
+    }
+
     /// How long the head must stand still for a frame of a stream, s: whatever its phase, one whole exposure falls into
     /// it.
     #[must_use]
@@ -70,7 +76,7 @@ impl fmt::Display for Timing {
             f,
             "{:.0} ms late (+- {:.0}), a frame every {:.0} ms, exposed for about {:.0} ms; the head stands still for {:.0} ms",
             ms(self.latency_s),
-            ms(self.jitter_s / 2.0 + 2.0 * self.error_s).max(1.0),
+            ms(self.spread_s()).max(1.0),
             ms(self.interval_s),
             ms(self.exposure_s),
             ms(self.hold_s()),

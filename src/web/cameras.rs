@@ -78,6 +78,7 @@ pub(super) async fn timings(app: &App) -> Answer<Vec<Value>> {
 fn timing(known: &Known) -> Value {
     let mut row = json!(known);
     row["hold_s"] = json!(known.timing.hold_s());
+    row["spread_s"] = json!(known.timing.spread_s());
     row["summary"] = known.timing.to_string().into();
     row
 }

@@ -20,9 +20,8 @@ const AGENT: &str = env!("CARGO_BIN_EXE_moonlapse");
 const LIMIT: Duration = Duration::from_secs(180);
 
 async fn studio(timelapse: &str) -> Studio {
-    let mut options = StudioOptions::new(AGENT);
+    let mut options = StudioOptions::small(AGENT, timelapse);
     options.camera.look = Look { width: 320, height: 180, ..Look::default() };
-    options.timelapse = timelapse.to_owned();
     options.start().await.unwrap()
 }
 

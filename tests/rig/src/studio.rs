@@ -30,6 +30,9 @@ pub struct StudioOptions {
     pub websocket: bool,
 }
 
+/// An option of `[timelapse]` for tests that want each frame: a busy machine's camera sends pictures as it can.
+pub const PATIENT: &str = "park_time: 0.3\n";
+
 impl StudioOptions {
     /// The usual studio.
     #[must_use]
@@ -43,13 +46,13 @@ impl StudioOptions {
         }
     }
 
-    /// One whose camera's pictures are small, as several prints run side by side on small machines. `timelapse`: options of
-    /// `[timelapse]`, one a line.
+    /// One for tests, of which several run side by side on small machines: its camera's pictures are small, and the head
+    /// stands still for long enough ([`PATIENT`]). `timelapse`: more options of `[timelapse]`, one a line.
     #[must_use]
     pub fn small(agent: impl Into<PathBuf>, timelapse: &str) -> Self {
         let mut options = Self::new(agent);
         options.camera.look = Look { width: 640, height: 360, ..Look::default() };
-        options.timelapse = timelapse.to_owned();
+        options.timelapse = format!("{PATIENT}{timelapse}");
         options
     }
 

@@ -391,6 +391,7 @@ export interface Timing {
   interval_s: number;
   jitter_s: number;
   error_s: number;
+  spread_s: number;
   edges: number;
   stamps?: Maybe<{ offset_s: number; right: boolean }>;
   hold_s?: Maybe<number>;

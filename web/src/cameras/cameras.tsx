@@ -120,7 +120,7 @@ function TimingPart({ timing, isSet }: { timing: Timing | null; isSet: boolean }
     <div class="stack" data-timing={timing.latency_s}>
       <h3>Calibration</h3>
       <Facts rows={[
-        ["Late by", `${ms(timing.latency_s)} (± ${ms(timing.error_s)})`],
+        ["Late by", `${ms(timing.latency_s)} (± ${ms(timing.spread_s)})`],
         ["Exposed for", `about ${ms(timing.exposure_s)}`],
         ["A frame every", `${ms(timing.interval_s)} (± ${ms(timing.jitter_s)})`],
         ...(timing.stamps ? [["Timestamps", timing.stamps.right ? "right" : `off by ${ms(timing.stamps.offset_s)}`] as const] : []),

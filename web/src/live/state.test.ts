@@ -67,10 +67,11 @@ describe("planned frames", () => {
   });
 
   it("are counted by what became of them; those from before the agent came by neither", () => {
-    expect(tally([[1, 1, "b"], [2, 2, "c"], [3, 3, "m"], [4, 4, "i"], [5, 5, "p"]])).toEqual({
+    expect(tally([[1, 1, "b"], [2, 2, "c"], [3, 3, "m"], [4, 4, "i"], [5, 5, "a"], [6, 6, "p"]])).toEqual({
       taken: 1,
       missed: 1,
-      toCome: 2,
+      armed: 2,
+      toCome: 1,
     });
   });
 });

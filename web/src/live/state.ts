@@ -96,11 +96,12 @@ function merged(live: Live, event: ShotsEvent): Pick<Live, "shots" | "shotsPrint
 }
 
 /** How many of the planned frames are in which state. */
-export function tally(shots: readonly ShotRow[]): { taken: number; missed: number; toCome: number } {
-  const counts = { taken: 0, missed: 0, toCome: 0 };
+export function tally(shots: readonly ShotRow[]): { taken: number; missed: number; armed: number; toCome: number } {
+  const counts = { taken: 0, missed: 0, armed: 0, toCome: 0 };
   for (const [, , state] of shots) {
     if (state === "c") counts.taken += 1;
     else if (state === "m") counts.missed += 1;
+    else if (state === "a" || state === "i") counts.armed += 1;
     else if (state !== "b") counts.toCome += 1;
   }
   return counts;

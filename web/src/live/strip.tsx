@@ -1,4 +1,4 @@
-//! All frames of the print's plan as a strip: taken, missed, to come.
+//! All frames of the print's plan as a strip: taken, missed, armed, to come.
 
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
@@ -45,14 +45,15 @@ export function Strip(): JSX.Element | null {
     return () => watch.disconnect();
   }, [shots, dark]);
   if (shots.length === 0) return null;
-  const { taken, missed, toCome } = tally(shots);
-  const label = `${plural(taken, "frame")} taken, ${missed} missed, ${toCome} to come`;
+  const { taken, missed, armed, toCome } = tally(shots);
+  const label = `${plural(taken, "frame")} taken, ${missed} missed, ${armed} armed, ${toCome} to come`;
   return (
     <div>
       <canvas ref={canvas} class="strip" role="img" aria-label={label} />
       <p class="legend small muted" aria-hidden="true">
         <span class="key taken">{taken} taken</span>
         <span class="key missed">{missed} missed</span>
+        {armed > 0 && <span class="key armed">{armed} armed</span>}
         <span class="key planned">{toCome} to come</span>
       </p>
     </div>
