@@ -44,8 +44,13 @@ impl Light {
             switch_power(&self.link, &self.power, on).await?;
         }
         if self.pin {
-            let script = format!("_TIMELAPSE_AROUND LIGHT_ONLY=1 BEGIN={}\nM400", u8::from(on));
-            self.link.gcode(&script, SCRIPT).await?;
+            // Nothing waits for it to go off: a print may have begun meanwhile, and would be stopped for a moment.
+            let script = if on {
+                "_TIMELAPSE_AROUND LIGHT_ONLY=1 BEGIN=1\nM400"
+            } else {
+                "_TIMELAPSE_AROUND LIGHT_ONLY=1 BEGIN=0"
+            };
+            self.link.gcode(script, SCRIPT).await?;
         }
         // The macro waits for its own.
         if on && !self.pin {

@@ -237,8 +237,9 @@ fn fixed(check: Check, folder: &Path) -> Check {
     Check { message: words.collect::<Vec<_>>().join(" "), ..check }
 }
 
-/// What is wrong, a line each.
+/// What is wrong, a line each; but for how busy the machine of the tests is, which is no fault of a set-up.
 pub(crate) fn findings(checks: &[Check]) -> Vec<String> {
-    let wrong = checks.iter().filter(|check| check.verdict != Verdict::Ok);
+    let wrong =
+        checks.iter().filter(|check| check.verdict != Verdict::Ok && !check.message.contains("the host is busy"));
     wrong.map(|check| format!("{:?}, {:?}: {}", check.verdict, check.subject, check.message)).collect()
 }
