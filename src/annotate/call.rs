@@ -154,6 +154,7 @@ mod tests {
             windows,
             fallback,
             cost_s: 0.0,
+            likely_s: 0.0,
             cost: Cost::default(),
         }
     }

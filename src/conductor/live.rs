@@ -24,8 +24,8 @@ const UNHEARD: &str = "Moonraker or Moonlapse was away when its place was met";
 pub(super) struct Met {
     /// Height of its layer, mm.
     pub(super) height: f64,
-    /// What it costs, s.
-    pub(super) cost_s: f64,
+    /// What it is likely to cost, s.
+    pub(super) likely_s: f64,
     /// Where the head stands for it.
     pub(super) park: Target,
 }
@@ -134,8 +134,8 @@ impl Live {
         let within = |p: u64| shot.snapshot.windows.iter().any(|w| (w.span.from..=w.span.to).contains(&p));
         shot.by_window = position.is_some_and(within);
         shot.state = State::InPlace;
-        let Snapshot { height, cost_s, park, .. } = shot.snapshot;
-        Some(Met { height, cost_s, park })
+        let Snapshot { height, likely_s, park, .. } = shot.snapshot;
+        Some(Met { height, likely_s, park })
     }
 
     /// Frame `number` is stored.

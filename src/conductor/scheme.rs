@@ -56,10 +56,12 @@ impl Scheme {
             restrictions: settings.restrictions.parse()?,
             ..Track::default()
         };
+        // A pin's light is waited for within the macro; the agent's own lengthens the standstill.
+        let light = if settings.light_pin.trim().is_empty() { 0.0 } else { settings.light_settle };
         let moves = FrameMoves {
             speed: Some(f64::from(settings.park_travel_speed)),
             z_lift: lift(settings),
-            hold,
+            hold: hold + light,
             retract: settings.park_retract_distance,
             retract_speed: f64::from(settings.park_retract_speed),
             clearance: settings.clearance,

@@ -83,7 +83,7 @@ impl Survey {
     /// A frame was called. `met` where it was planned.
     pub(super) fn expect(&mut self, call: &FrameCall, met: Option<Met>) {
         self.calls += 1;
-        let planned_s = met.map(|met| met.cost_s);
+        let planned_s = met.map(|met| met.likely_s);
         self.planned_s += planned_s.unwrap_or_default();
         let (Some(print_time), [Some(x), Some(y), _]) = (call.print_time, call.position) else { return };
         let planned = met.filter(|_| call.parked).map_or([None, None], |met| [met.park.x, met.park.y]);
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn without_klippers_moves_the_time_is_the_plans_and_nothing_is_said_of_the_head() {
         let mut survey = Survey::default();
-        let met = Met { height: 1.0, cost_s: 0.3, park: crate::planner::Target { x: Some(10.0), y: None } };
+        let met = Met { height: 1.0, likely_s: 0.3, park: crate::planner::Target { x: Some(10.0), y: None } };
         survey.expect(&call(10.0), Some(met));
         survey.expect(&call(20.0), Some(met));
         assert_eq!(survey.report(), Surveyed { added_s: 0.6, ..Surveyed::default() });
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn the_worst_place_and_the_time_of_all_frames_are_told() {
         let mut survey = listening();
-        let met = Met { height: 1.0, cost_s: 0.3, park: crate::planner::Target { x: Some(10.0), y: None } };
+        let met = Met { height: 1.0, likely_s: 0.3, park: crate::planner::Target { x: Some(10.0), y: None } };
         for (number, park) in [(1.0, 10.0), (2.0, 10.25)] {
             survey.expect(&call(10.0 * number), Some(met));
             survey.moved(frame(10.0 * number, park));

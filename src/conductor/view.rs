@@ -138,7 +138,7 @@ impl Conductor {
         };
         let Report { planned, by_window, by_fallback, .. } = report;
         (view.planned, view.by_window, view.by_fallback) = (planned, by_window, by_fallback);
-        view.expected_s = shots.iter().map(|shot| shot.snapshot.cost_s).sum();
+        view.expected_s = shots.iter().map(|shot| shot.snapshot.likely_s).sum();
         view.park = common_park(shots);
         view.snapshot = next(shots, printer.file_position());
         view.shots = Arc::new((1..).zip(shots).map(|(number, shot)| shown(number, shot)).collect());

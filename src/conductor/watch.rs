@@ -167,7 +167,7 @@ impl Conductor {
             return;
         }
         let frames = u32::try_from(plan.snapshots.len()).unwrap_or(u32::MAX);
-        let added = super::events::added(plan.totals.added_s, frames);
+        let added = super::events::added(plan.totals.likely_s, frames);
         let (position, layer) = (printer.file_position().unwrap_or(0), current.last_layer.unwrap_or(0));
         if in_passing {
             if !current.survey.is_listening() && moves_within(MEMORY, &plan, position) > MOST_MOVES {

@@ -120,8 +120,13 @@ impl Aim<'_> {
             let cost = whole.costs.of(spot, self.target(spot, whole), height(spot));
             window(spot, cost.travel_mm, rise(spot), whole.objects)
         };
-        let cost = whole.costs.of(best, self.target(best, whole), height(best));
         let target = self.target(best, whole);
+        let cost = whole.costs.of(best, target, height(best));
+        let of_each = spots.iter().map(|spot| {
+            let seconds = whole.costs.of(spot, self.target(spot, whole), height(spot)).seconds;
+            (f64::from(spot.seconds), seconds)
+        });
+        let likely_s = weighted_mean(of_each).unwrap_or(cost.seconds);
         let park = Target {
             x: (self.stabilization.x != Axis::Disabled).then_some(target.x),
             y: (self.stabilization.y != Axis::Disabled).then_some(target.y),
@@ -130,11 +135,18 @@ impl Aim<'_> {
             windows: spots.iter().map(|spot| window(spot)).collect(),
             fallback: fallback.map(window),
             cost_s: cost.seconds,
+            likely_s,
             cost,
             park,
             ..empty(draft)
         })
     }
+}
+
+/// The mean of values, each with its weight before it; `None` when nothing has any weight.
+fn weighted_mean(of: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
+    let (weight, sum) = of.fold((0.0, 0.0), |(weight, sum), (w, value)| (weight + w, sum + w * value));
+    (weight > 0.0).then(|| sum / weight)
 }
 
 /// The best `most`, with one of each object among them while there is room: any object may be excluded.
@@ -175,6 +187,7 @@ fn empty(draft: &Draft) -> Snapshot {
         windows: vec![],
         fallback: None,
         cost_s: 0.0,
+        likely_s: 0.0,
         cost: Default::default(),
     }
 }
@@ -232,6 +245,7 @@ fn add_up(plan: &mut Plan) {
         totals.travel_mm += snapshot.cost.travel_mm;
         totals.extra_retractions += snapshot.cost.retractions;
         totals.added_s += snapshot.cost.seconds;
+        totals.likely_s += snapshot.likely_s;
     }
     totals.added_per_snapshot_s = totals.added_s / totals.snapshots.max(1) as f64;
 }

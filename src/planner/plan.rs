@@ -55,7 +55,11 @@ pub struct Snapshot {
     /// Estimated cost in the first window, or else in the fallback, s.
     #[serde(serialize_with = "mm")]
     pub cost_s: f64,
-    /// The same in full.
+    /// Estimated cost when any of the windows may be met, s: the mean of theirs, each with the share of the time that it is
+    /// open.
+    #[serde(serialize_with = "mm")]
+    pub likely_s: f64,
+    /// `cost_s` in full.
     #[serde(skip)]
     pub cost: Cost,
 }
@@ -204,10 +208,13 @@ pub struct Totals {
     pub travel_mm: f64,
     /// Retractions beyond the file's own.
     pub extra_retractions: u32,
-    /// Extra time, s.
+    /// Extra time when each frame is taken in its best window, s.
     #[serde(serialize_with = "mm")]
     pub added_s: f64,
-    /// Extra time for each frame, s.
+    /// Extra time when each is taken in the first window that is met, as it is without calls in the file, s.
+    #[serde(serialize_with = "mm")]
+    pub likely_s: f64,
+    /// Extra time for each frame in its best window, s.
     #[serde(serialize_with = "mm")]
     pub added_per_snapshot_s: f64,
     /// Estimated time of the print without frames, s.

@@ -23,6 +23,7 @@ pub(super) fn write(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
             100.0 * t.added_s / t.print_s.max(1.0)
         ),
     )?;
+    row("likely", format!("about {} when the file has no calls for frames", duration(t.likely_s)))?;
     row("extra travel", format!("{:.1} m", t.travel_mm / 1000.0))?;
     row("extra retractions", t.extra_retractions.to_string())?;
     if let Some(park) = plan.park {

@@ -164,6 +164,7 @@ export interface Totals {
   travel_mm: number;
   extra_retractions: number;
   added_s: number;
+  likely_s: number;
   added_per_snapshot_s: number;
   print_s: number;
 }

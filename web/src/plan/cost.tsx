@@ -10,19 +10,19 @@ import { difference } from "./question";
 export function CostCard({ plan, base, busy }: { plan: Plan; base: Plan | null; busy: boolean }): JSX.Element {
   const { totals } = plan;
   const other = difference(plan, base);
-  const share = totals.print_s > 0 ? totals.added_s / totals.print_s : null;
+  const share = totals.print_s > 0 ? totals.likely_s / totals.print_s : null;
   return (
     <Card title="Cost of the film" aside={busy && <Chip tone="accent">Planning</Chip>}>
       <div class="stack" aria-busy={busy}>
-        <dl class="tiles" data-added={totals.added_s} data-travel={totals.travel_mm}>
-          <Tile label="added time">{duration(totals.added_s)}</Tile>
+        <dl class="tiles" data-added={totals.likely_s} data-travel={totals.travel_mm}>
+          <Tile label="added time">{duration(totals.likely_s)}</Tile>
           <Tile label="extra way">{length(totals.travel_mm)}</Tile>
           <Tile label={`frames in ${plural(totals.layers, "layer")}`}>{count(totals.snapshots)}</Tile>
           <Tile label="without a place" tone={totals.missed > 0 ? "bad" : ""}>{count(totals.missed)}</Tile>
         </dl>
         {other && (
           <p class="compare" role="status">
-            <Change n={other.added_s} text={duration(Math.abs(other.added_s))} />
+            <Change n={other.likely_s} text={duration(Math.abs(other.likely_s))} />
             <Change n={other.travel_mm} text={length(Math.abs(other.travel_mm))} />
             {other.snapshots !== 0 && (
               <span class="chip bare">{other.snapshots > 0 ? "+" : "−"}{plural(Math.abs(other.snapshots), "frame")}</span>
@@ -32,7 +32,8 @@ export function CostCard({ plan, base, busy }: { plan: Plan; base: Plan | null; 
         )}
         <p class="small muted">
           {share !== null && `${fixed(share * 100, 1)} % of a print of ${duration(totals.print_s)}. `}
-          {fixed(totals.added_per_snapshot_s, 2)} s for each frame; {percent(totals.snapshots ? totals.without_return / totals.snapshots : 0)} of
+          {totals.snapshots > 0 && `${fixed(totals.likely_s / totals.snapshots, 2)} s for each frame, ${fixed(totals.added_per_snapshot_s, 2)} s in its best window; `}
+          {percent(totals.snapshots ? totals.without_return / totals.snapshots : 0)} of
           them without a way back{totals.extra_retractions > 0 && `, ${plural(totals.extra_retractions, "extra retraction")}`}.{" "}
           {plan.park
             ? `The head stands at X ${fixed(plan.park[0], 1)} Y ${fixed(plan.park[1], 1)} in every frame.`

@@ -29,11 +29,11 @@ describe("a mode", () => {
 });
 
 describe("the difference", () => {
-  const plan = (drawing: string, added_s: number) =>
-    ({ drawing, totals: { added_s, travel_mm: 2 * added_s, snapshots: 10 } }) as Plan;
+  const plan = (drawing: string, likely_s: number) =>
+    ({ drawing, totals: { likely_s, travel_mm: 2 * likely_s, snapshots: 10 } }) as Plan;
 
   it("is that of two plans of the same file", () => {
-    expect(difference(plan("d1", 30), plan("d1", 40))).toEqual({ added_s: -10, travel_mm: -20, snapshots: 0 });
+    expect(difference(plan("d1", 30), plan("d1", 40))).toEqual({ likely_s: -10, travel_mm: -20, snapshots: 0 });
     expect(difference(plan("d1", 30), plan("d2", 40))).toBe(null);
     expect(difference(plan("d1", 30), null)).toBe(null);
   });

@@ -78,7 +78,7 @@ export function withChange(changes: Values, name: string, value: SettingValue, i
 
 /** What a plan costs beside another one. */
 export interface Difference {
-  added_s: number;
+  likely_s: number;
   travel_mm: number;
   snapshots: number;
 }
@@ -87,7 +87,7 @@ export function difference(plan: Plan, base: Plan | null): Difference | null {
   if (!base || base === plan || base.drawing !== plan.drawing) return null;
   const [a, b] = [plan.totals, base.totals];
   return {
-    added_s: a.added_s - b.added_s,
+    likely_s: a.likely_s - b.likely_s,
     travel_mm: a.travel_mm - b.travel_mm,
     snapshots: a.snapshots - b.snapshots,
   };
