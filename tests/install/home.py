@@ -6,8 +6,10 @@ import json
 import os
 import pathlib
 import shutil
+import socketserver
 import subprocess
 import tempfile
+import threading
 import unittest
 from typing import Dict, List, Optional, Tuple
 
@@ -130,6 +132,32 @@ class Home(unittest.TestCase):
                 if path != self.moonraker / ".git/index":
                     found[str(path)] = text
         return found
+
+    def add_running_moonraker(self) -> List[str]:
+        """Has something answer on the socket as a Moonraker that prints nothing. Gives the methods that are called."""
+        write(
+            self.units / "moonraker.service", f"[Service]\nExecStart=moonraker -d {self.data}\n"
+        )
+        called: List[str] = []
+
+        class Answers(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                text = b""
+                while (byte := self.rfile.read(1)) not in (b"", b"\x03"):
+                    text += byte
+                called.append(json.loads(text)["method"])
+                answer = {"id": 1, "result": {"status": {"print_stats": {"state": "standby"}}, "value": {}}}
+                self.wfile.write(json.dumps(answer).encode() + b"\x03")
+
+        socket = self.data / "comms/moonraker.sock"
+        socket.parent.mkdir()
+        server = socketserver.UnixStreamServer(str(socket), Answers)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(thread.join)
+        self.addCleanup(server.shutdown)
+        return called
 
     def git(self, *arguments: str) -> str:
         """Runs git on Moonraker's checkout."""

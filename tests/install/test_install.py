@@ -175,6 +175,16 @@ class Releases(Home):
         self.assertEqual(before, self.tree())
         self.assertFalse(release.exists())
 
+    def test_moonraker_and_klipper_forget_a_release_that_has_gone(self) -> None:
+        called = self.add_running_moonraker()
+        self.as_release()
+        self.install()
+        self.calls.write_text("")
+        called.clear()
+        self.assertNotIn("Restart ", self.uninstall())
+        self.assertIn("restart moonraker", self.systemctl_calls())
+        self.assertIn("printer.restart", called)
+
     def test_files_of_others_in_its_folder_stay(self) -> None:
         release = self.as_release()
         write(release / "mine.txt", "")
