@@ -24,6 +24,8 @@ class Home(unittest.TestCase):
 
     # What runs the installer.
     runner: Tuple[str, ...] = ("bash",)
+    # Which service it makes when a test does not say.
+    kind: Tuple[str, ...] = ("--service", "system")
 
     def setUp(self) -> None:
         temp = tempfile.TemporaryDirectory(prefix="moonlapse-install-")
@@ -93,7 +95,7 @@ class Home(unittest.TestCase):
     def run_it(
         self, *options: str, answer: Optional[str] = None, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        service = () if "--service" in options or "--no-systemd" in options else ("--service", "system")
+        service = () if "--service" in options or "--no-systemd" in options else self.kind
         return subprocess.run(
             [*self.runner, str(self.source / "install.sh"), *service, *options],
             env={**self.environment, **environment},

@@ -73,6 +73,22 @@ class Install(Home):
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertEqual(before, self.tree())
 
+    def test_a_printer_has_one_service(self) -> None:
+        self.as_release()
+        user, conf = self.home / ".config/systemd/user/moonlapse.service", self.data / "config/moonraker.conf"
+        self.install("--service", "user")
+        self.assertIn("is_system_service: False\n", conf.read_text())
+        # Without a word it stays of its kind.
+        self.kind = ()
+        self.assertIn("Nothing to change", self.install())
+        self.assertFalse(self.unit.exists())
+        self.install("--service", "system")
+        self.assertTrue(self.unit.exists())
+        self.assertFalse(user.exists())
+        self.assertIn("--user disable --quiet --now moonlapse", self.systemctl_calls())
+        self.assertIn("managed_services: moonlapse moonraker\n", conf.read_text())
+        self.assertNotIn("is_system_service", conf.read_text())
+
     def test_without_systemd_it_says_what_to_run(self) -> None:
         said = self.install("--no-systemd")
         self.assertIn(f"{self.program}/bin/moonlapse run --data-path {self.data}", said)
