@@ -157,10 +157,13 @@ restart_others() {
             ;;
     esac
     # Before Moonraker, which hands it on.
-    change "restart Klipper" ask_moonraker restart-klipper
+    change "restart Klipper" restart_klipper
     if [ "$SERVICE" = system ] && [ -n "$MOONRAKER_UNIT" ]; then
-        change "restart $MOONRAKER_UNIT.service" at "$UNITS" systemctl restart "$MOONRAKER_UNIT"
+        change "restart $MOONRAKER_UNIT.service" restart_moonraker
     else
         hint "Restart Moonraker to go on."
     fi
 }
+# What remains to be done is done also when they do not obey.
+restart_klipper() { ask_moonraker restart-klipper || hint "Restart Klipper to go on."; }
+restart_moonraker() { at "$UNITS" systemctl restart "$MOONRAKER_UNIT" || hint "Restart Moonraker to go on."; }

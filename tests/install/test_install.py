@@ -201,6 +201,14 @@ class Releases(Home):
         self.assertIn("restart moonraker", self.systemctl_calls())
         self.assertIn("printer.restart", called)
 
+    def test_a_release_goes_also_when_moonraker_does_not_restart(self) -> None:
+        self.add_running_moonraker()
+        release = self.as_release()
+        self.install()
+        write(self.root / "path/systemctl", '#!/bin/sh\n[ "$1 $2" != "restart moonraker" ]\n')
+        self.assertIn("Restart Moonraker to go on", self.uninstall())
+        self.assertFalse(release.exists())
+
     def test_files_of_others_in_its_folder_stay(self) -> None:
         release = self.as_release()
         write(release / "mine.txt", "")
