@@ -138,16 +138,17 @@ uninstall() {
     local folder
     say "Remove Moonlapse; films stay:"
     for folder in "${PRINTERS[@]}"; do uninstall_from "$folder"; done
+    # They are asked by a part of the program, so before it goes.
+    for folder in "${TO_RESTART[@]}"; do
+        look_at "$folder"
+        restart_others
+    done
     if [ -z "$(other_printers)" ]; then
         remove_program
         if [ -d "$STATE" ]; then change "remove $STATE, with the copies of the files that were changed" remove_state; fi
     else
         hint "The program stays for $(other_printers | paste -sd ' ')."
     fi
-    for folder in "${TO_RESTART[@]}"; do
-        look_at "$folder"
-        restart_others
-    done
 }
 
 uninstall_from() {

@@ -91,8 +91,8 @@ configure_updates() {
     if [ ! -f "$PREFIX/release_info.json" ] && ! is_release "$SOURCE"; then
         edit "take the updates out of $CONF" "$CONF" without_update_block
     elif file=$(file_with_section "update_manager +$NAME" "$@"); then
-        # From another place before.
-        if [ "$(option_of "update_manager $NAME" path "$file")" != "$PREFIX" ] && grep -qxF -- "$BLOCK_BEGIN" "$file"; then
+        # From another place before, or for another kind of service.
+        if ! has_updates_as_now "$file" && grep -qxF -- "$BLOCK_BEGIN" "$file"; then
             edit "correct [update_manager $NAME] in $file" "$file" with_new_updates
         fi
     elif file_with_section 'update_manager( +[^]]*)?' "$@" >/dev/null; then
@@ -101,6 +101,12 @@ configure_updates() {
         # Our section would switch it on for everything.
         hint "Moonraker's update manager is off, so updates of Moonlapse are not offered."
     fi
+}
+has_updates_as_now() {
+    local kind=''
+    if [ "$SERVICE" != system ]; then kind=False; fi
+    [ "$(option_of "update_manager $NAME" path "$1")" = "$PREFIX" ] &&
+        [ "$(option_of "update_manager $NAME" is_system_service "$1")" = "$kind" ]
 }
 with_new_updates() { without_update_block | with_block end "$(updates_section)"; }
 

@@ -4,6 +4,8 @@
 # shellcheck shell=bash
 
 choose_service() {
+    # What was chosen once stays: a second agent would take the frames, too.
+    if [ -z "$SERVICE" ]; then SERVICE=$(noted service "${PRINTERS[0]}"); fi
     if [ -z "$SERVICE" ]; then
         if [ -d /run/systemd/system ]; then SERVICE=system; else SERVICE=none; fi
     fi
@@ -50,6 +52,7 @@ TEXT
 }
 
 install_service() {
+    leave_older_service
     if [ "$SERVICE" = none ]; then
         hint "No systemd: have your supervisor keep this running, as $OWNER: $(agent_command)"
         return 0
@@ -64,23 +67,39 @@ install_service() {
         change "enable and start $NAME.service" start_service
     fi
 }
+# One of another kind, from an earlier run.
+leave_older_service() {
+    local old now=$SERVICE
+    old=$(noted service "$DATA")
+    if [ -n "$old" ] && [ "$old" != "$now" ]; then
+        SERVICE=$old UNIT=$(SERVICE=$old unit_file "$NAME")
+        remove_service
+        forget service "$DATA"
+        SERVICE=$now UNIT=$(SERVICE=$now unit_file "$NAME")
+    fi
+}
 digest_of() { if [ -f "$1" ]; then sha256sum <"$1" | cut -d' ' -f1; fi; }
 
 start_service() {
     # In an image that is being built there is no systemd to talk to; the link is enough.
     systemd_ctl daemon-reload || true
-    systemd_ctl enable --quiet "$NAME" || hint "Enable it later with: systemctl enable $NAME"
-    systemd_ctl restart "$NAME" || hint "$NAME.service did not start. See: journalctl -u $NAME"
+    local words=''
+    if [ "$SERVICE" = user ]; then words='--user '; fi
+    systemd_ctl enable --quiet "$NAME" || hint "Enable it later with: systemctl ${words}enable $NAME"
+    systemd_ctl restart "$NAME" || hint "$NAME.service did not start. See: journalctl ${words}-u $NAME"
 }
 
 # Needs no root.
 is_enabled() {
-    if [ "$SERVICE" = user ]; then systemctl --user is-enabled --quiet "$NAME" 2>/dev/null; else systemctl is-enabled --quiet "$NAME" 2>/dev/null; fi
+    if [ "$SERVICE" = user ]; then users_systemctl is-enabled --quiet "$NAME" 2>/dev/null; else systemctl is-enabled --quiet "$NAME" 2>/dev/null; fi
 }
 
 systemd_ctl() {
-    if [ "$SERVICE" = user ]; then at "$OWNER_HOME" systemctl --user "$@"; else at "$UNITS" systemctl "$@"; fi
+    if [ "$SERVICE" = user ]; then users_systemctl "$@"; else at "$UNITS" systemctl "$@"; fi
 }
+
+# Root, and a shell that is no login, know nothing of where the owner's systemd listens.
+users_systemctl() { at "$OWNER_HOME" env XDG_RUNTIME_DIR="/run/user/$(id -u -- "$OWNER")" systemctl --user "$@"; }
 
 # Another user of this host may have a printer of the same name.
 is_of_another_printer() { [ -f "$UNIT" ] && ! grep -qF -- "--data-path \"$DATA\"" "$UNIT"; }
@@ -138,10 +157,13 @@ restart_others() {
             ;;
     esac
     # Before Moonraker, which hands it on.
-    change "restart Klipper" ask_moonraker restart-klipper
+    change "restart Klipper" restart_klipper
     if [ "$SERVICE" = system ] && [ -n "$MOONRAKER_UNIT" ]; then
-        change "restart $MOONRAKER_UNIT.service" at "$UNITS" systemctl restart "$MOONRAKER_UNIT"
+        change "restart $MOONRAKER_UNIT.service" restart_moonraker
     else
         hint "Restart Moonraker to go on."
     fi
 }
+# What remains to be done is done also when they do not obey.
+restart_klipper() { ask_moonraker restart-klipper || hint "Restart Klipper to go on."; }
+restart_moonraker() { at "$UNITS" systemctl restart "$MOONRAKER_UNIT" || hint "Restart Moonraker to go on."; }

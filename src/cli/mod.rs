@@ -27,7 +27,8 @@ use clap::{Parser, Subcommand};
 
 /// Stabilised timelapses for 3D printers that run Klipper.
 #[derive(Debug, Parser)]
-#[command(name = "moonlapse", version, about, max_term_width = 100)]
+// In a release the program's file is called by its architecture.
+#[command(name = "moonlapse", bin_name = "moonlapse", version, about, max_term_width = 100)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -73,5 +74,16 @@ impl Cli {
             Command::Strip(strip) => strip.run(),
             Command::Trace(trace) => trace.run(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_calls_the_command_by_its_name() {
+        let help = Cli::try_parse_from(["/home/pi/moonlapse/bin/moonlapse-x86_64", "sessions", "--help"]).unwrap_err();
+        assert!(help.to_string().contains("Usage: moonlapse sessions"), "{help}");
     }
 }

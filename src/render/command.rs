@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use super::profile::{EncoderArgs, Stream};
+use super::verify::CHECK_LOG_LEVEL;
 use super::{Fps, RenderError};
 
 /// Options of every ffmpeg: quiet, never reading our terminal, replacing only our own temporary file.
@@ -74,7 +75,7 @@ pub(super) fn probe_args(film: &Path, container: Option<&str>) -> Vec<OsString> 
     if let Some(container) = container {
         args.all(["-f", container]);
     }
-    args.all(["-v", "error", "-count_frames", "-select_streams", "v:0", "-show_entries"]);
+    args.all(["-v", CHECK_LOG_LEVEL, "-count_frames", "-select_streams", "v:0", "-show_entries"]);
     args.all(["stream=nb_read_frames,width,height:format=duration", "-of", "json"]).input(film);
     args.0
 }
@@ -82,7 +83,7 @@ pub(super) fn probe_args(film: &Path, container: Option<&str>) -> Vec<OsString> 
 /// Decodes a film or a picture with ffmpeg itself: ends with an error at the first bad frame, counts frames in its progress.
 pub(super) fn decode_args(input: &Path, container: Option<&str>) -> Vec<OsString> {
     let mut args = Args::quiet();
-    args.all(["-progress", "pipe:1", "-nostats", "-xerror"]);
+    args.all(["-v", CHECK_LOG_LEVEL, "-progress", "pipe:1", "-nostats", "-xerror"]);
     if let Some(container) = container {
         args.all(["-f", container]);
     }
@@ -169,8 +170,8 @@ mod tests {
     #[test]
     fn pictures_and_checks() {
         insta::assert_snapshot!(shell(&still_args(&["/s/1.jpg".into()], &["-vf".into(), "hflip".into()], Path::new("/films/.p"))), @r"ffmpeg -hide_banner -v error -nostdin -y -i file:/s/1.jpg -vf hflip -frames:v 1 -c:v mjpeg -q:v 2 -pix_fmt yuvj420p -f mjpeg file:/films/.p");
-        insta::assert_snapshot!(shell_line(Path::new("ffprobe"), &probe_args(Path::new("/films/.film"), None)), @r"ffprobe -v error -count_frames -select_streams v:0 -show_entries 'stream=nb_read_frames,width,height:format=duration' -of json -i file:/films/.film");
-        insta::assert_snapshot!(shell(&decode_args(Path::new("/films/.film"), None)), @r"ffmpeg -hide_banner -v error -nostdin -y -progress pipe:1 -nostats -xerror -i file:/films/.film -map 0:v:0 -f null -");
+        insta::assert_snapshot!(shell_line(Path::new("ffprobe"), &probe_args(Path::new("/films/.film"), None)), @r"ffprobe -v level+error -count_frames -select_streams v:0 -show_entries 'stream=nb_read_frames,width,height:format=duration' -of json -i file:/films/.film");
+        insta::assert_snapshot!(shell(&decode_args(Path::new("/films/.film"), None)), @r"ffmpeg -hide_banner -v error -nostdin -y -v level+error -progress pipe:1 -nostats -xerror -i file:/films/.film -map 0:v:0 -f null -");
     }
 
     #[test]

@@ -109,11 +109,18 @@ async fn decode(film: &Path, run: Run<'_>, cancel: &CancellationToken) -> Result
     Ok((Contents { frames: progress.frame, duration_s, ..Contents::default() }, transcript))
 }
 
+/// How a check is to speak: errors only, each with its mark.
+pub(super) const CHECK_LOG_LEVEL: &str = "level+error";
+
+/// The marks of errors. Without one it is no word of ffmpeg's about the film: libraries in it write there, too, such as
+/// libgcrypt where a container refuses it to lock memory.
+const ERROR_MARKS: [&str; 3] = ["[error] ", "[fatal] ", "[panic] "];
+
 /// A failed check, or one with complaints, speaks about the film and not about the settings.
 pub(super) fn sound(checked: Result<Transcript, RenderError>) -> Result<Transcript, RenderError> {
     let unsound = |transcript| RenderError::Unsound { reason: "it cannot be decoded".into(), transcript };
     match checked {
-        Ok(transcript) if transcript.stderr.is_empty() => Ok(transcript),
+        Ok(transcript) if !ERROR_MARKS.iter().any(|mark| transcript.stderr.contains(mark)) => Ok(transcript),
         Ok(transcript) | Err(RenderError::Failed { transcript } | RenderError::Refused { transcript }) => {
             Err(unsound(transcript))
         }
@@ -159,6 +166,19 @@ mod tests {
         let filtered = Expected { exact: false, ..expected };
         assert_eq!(flaw(found(7, 1.0), filtered), None);
         assert!(flaw(found(0, 0.0), filtered).is_some());
+    }
+
+    #[test]
+    fn complaints_are_those_that_ffmpeg_marks_as_errors() {
+        let check = |stderr: &str| {
+            let transcript = Transcript { stderr: stderr.to_owned(), ..Transcript::default() };
+            sound(Ok(transcript)).map_err(|error| error.to_string())
+        };
+        assert!(check("").is_ok());
+        assert!(check("Warning: using insecure memory!").is_ok());
+        let said = "Warning: using insecure memory!\n[h264 @ 0x55d0] [error] error while decoding MB 3 4";
+        assert!(check(said).unwrap_err().contains("cannot be decoded"));
+        assert!(check("[fatal] no").is_err());
     }
 
     #[test]

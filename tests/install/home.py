@@ -6,8 +6,10 @@ import json
 import os
 import pathlib
 import shutil
+import socketserver
 import subprocess
 import tempfile
+import threading
 import unittest
 from typing import Dict, List, Optional, Tuple
 
@@ -22,6 +24,8 @@ class Home(unittest.TestCase):
 
     # What runs the installer.
     runner: Tuple[str, ...] = ("bash",)
+    # Which service it makes when a test does not say.
+    kind: Tuple[str, ...] = ("--service", "system")
 
     def setUp(self) -> None:
         temp = tempfile.TemporaryDirectory(prefix="moonlapse-install-")
@@ -91,7 +95,7 @@ class Home(unittest.TestCase):
     def run_it(
         self, *options: str, answer: Optional[str] = None, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        service = () if "--service" in options or "--no-systemd" in options else ("--service", "system")
+        service = () if "--service" in options or "--no-systemd" in options else self.kind
         return subprocess.run(
             [*self.runner, str(self.source / "install.sh"), *service, *options],
             env={**self.environment, **environment},
@@ -130,6 +134,32 @@ class Home(unittest.TestCase):
                 if path != self.moonraker / ".git/index":
                     found[str(path)] = text
         return found
+
+    def add_running_moonraker(self) -> List[str]:
+        """Has something answer on the socket as a Moonraker that prints nothing. Gives the methods that are called."""
+        write(
+            self.units / "moonraker.service", f"[Service]\nExecStart=moonraker -d {self.data}\n"
+        )
+        called: List[str] = []
+
+        class Answers(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                text = b""
+                while (byte := self.rfile.read(1)) not in (b"", b"\x03"):
+                    text += byte
+                called.append(json.loads(text)["method"])
+                answer = {"id": 1, "result": {"status": {"print_stats": {"state": "standby"}}, "value": {}}}
+                self.wfile.write(json.dumps(answer).encode() + b"\x03")
+
+        socket = self.data / "comms/moonraker.sock"
+        socket.parent.mkdir()
+        server = socketserver.UnixStreamServer(str(socket), Answers)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(thread.join)
+        self.addCleanup(server.shutdown)
+        return called
 
     def git(self, *arguments: str) -> str:
         """Runs git on Moonraker's checkout."""

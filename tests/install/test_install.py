@@ -73,6 +73,22 @@ class Install(Home):
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertEqual(before, self.tree())
 
+    def test_a_printer_has_one_service(self) -> None:
+        self.as_release()
+        user, conf = self.home / ".config/systemd/user/moonlapse.service", self.data / "config/moonraker.conf"
+        self.install("--service", "user")
+        self.assertIn("is_system_service: False\n", conf.read_text())
+        # Without a word it stays of its kind.
+        self.kind = ()
+        self.assertIn("Nothing to change", self.install())
+        self.assertFalse(self.unit.exists())
+        self.install("--service", "system")
+        self.assertTrue(self.unit.exists())
+        self.assertFalse(user.exists())
+        self.assertIn("--user disable --quiet --now moonlapse", self.systemctl_calls())
+        self.assertIn("managed_services: moonlapse moonraker\n", conf.read_text())
+        self.assertNotIn("is_system_service", conf.read_text())
+
     def test_without_systemd_it_says_what_to_run(self) -> None:
         said = self.install("--no-systemd")
         self.assertIn(f"{self.program}/bin/moonlapse run --data-path {self.data}", said)
@@ -173,6 +189,24 @@ class Releases(Home):
         self.install()
         self.uninstall()
         self.assertEqual(before, self.tree())
+        self.assertFalse(release.exists())
+
+    def test_moonraker_and_klipper_forget_a_release_that_has_gone(self) -> None:
+        called = self.add_running_moonraker()
+        self.as_release()
+        self.install()
+        self.calls.write_text("")
+        called.clear()
+        self.assertNotIn("Restart ", self.uninstall())
+        self.assertIn("restart moonraker", self.systemctl_calls())
+        self.assertIn("printer.restart", called)
+
+    def test_a_release_goes_also_when_moonraker_does_not_restart(self) -> None:
+        self.add_running_moonraker()
+        release = self.as_release()
+        self.install()
+        write(self.root / "path/systemctl", '#!/bin/sh\n[ "$1 $2" != "restart moonraker" ]\n')
+        self.assertIn("Restart Moonraker to go on", self.uninstall())
         self.assertFalse(release.exists())
 
     def test_files_of_others_in_its_folder_stay(self) -> None:

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::command::Args;
 use super::super::process::check;
-use super::super::verify::{Expected, sound, verify};
+use super::super::verify::{CHECK_LOG_LEVEL, Expected, sound, verify};
 use super::super::{RenderError, Tools};
 use super::stream::Sample;
 
@@ -59,7 +59,7 @@ pub(super) async fn check_joined(
 
 fn samples_args(film: &Path) -> Vec<OsString> {
     let mut args = Args(Vec::new());
-    args.all(["-v", "error", "-select_streams", "v:0", "-show_data_hash", "crc32"]);
+    args.all(["-v", CHECK_LOG_LEVEL, "-select_streams", "v:0", "-show_data_hash", "crc32"]);
     args.all(["-show_entries", "packet=pts_time,size,data_hash", "-of", "csv=p=0"]).input(film);
     args.0
 }
