@@ -66,9 +66,14 @@ configure_moonraker() {
     mapfile -t files < <(files_of "$CONF")
     if ! file=$(file_with_section timelapse "${files[@]}"); then
         edit "add [timelapse] to $CONF" "$CONF" with_block end "$(timelapse_section)"
-    elif [ -n "$(own_folder)" ] && [ -z "$(option_of timelapse frame_path "$file")" ]; then
-        # Two printers would show each other's frames.
-        edit "add frame_path to [timelapse] in $file" "$file" with_option timelapse "frame_path: $(own_frames)"
+    elif [ -n "$(own_folder)" ]; then
+        if [ -z "$(option_of timelapse web_port "$file")" ]; then
+            edit "add web_port to [timelapse] in $file" "$file" with_option timelapse "web_port: $(own_port)"
+        fi
+        if [ -z "$(option_of timelapse frame_path "$file")" ]; then
+            # Two printers would show each other's frames.
+            edit "add frame_path to [timelapse] in $file" "$file" with_option timelapse "frame_path: $(own_frames)"
+        fi
     fi
     if file=$(file_with_section 'update_manager +timelapse' "${files[@]}"); then
         edit "turn [update_manager timelapse] off in $file" "$file" without_section 'update_manager timelapse'
@@ -80,9 +85,20 @@ configure_moonraker() {
 own_folder() { case $NAME in moonlapse) ;; *) printf '%s\n' "$DATA" ;; esac; }
 own_frames() { printf '%s/timelapse_frames/\n' "$DATA"; }
 
+# Where the page of this printer is served: at a port that none of the others has. That of printer_data is the usual one.
+own_port() {
+    local port=7191 used
+    used=$(grep -hoE '^web_port *[:=] *[0-9]+' "$OWNER_HOME"/printer*_data/config/*.conf "${PRINTERS[@]/%//config/moonraker.conf}" \
+        2>/dev/null | grep -oE '[0-9]+$' || true)
+    while has_line "$port" <<<"$used"; do port=$((port + 1)); done
+    printf '%s\n' "$port"
+}
+
 timelapse_section() {
     printf '[timelapse]\n'
-    if [ -n "$(own_folder)" ]; then printf 'output_path: %s/timelapse/\nframe_path: %s\n' "$DATA" "$(own_frames)"; fi
+    if [ -n "$(own_folder)" ]; then
+        printf 'output_path: %s/timelapse/\nframe_path: %s\nweb_port: %s\n' "$DATA" "$(own_frames)" "$(own_port)"
+    fi
 }
 
 # Updates are releases: a checkout is updated by its owner.

@@ -24,14 +24,14 @@ class Several(Home):
 
     def test_each_printer_has_its_own(self) -> None:
         self.install()
-        for data, name in ((self.first, "moonlapse-1"), (self.second, "moonlapse-voron")):
+        for data, name, port in ((self.first, "moonlapse-1", 7191), (self.second, "moonlapse-voron", 7192)):
             with self.subTest(name):
                 unit = (self.units / f"{name}.service").read_text()
                 self.assertIn(f'run --data-path "{data}"\n', unit)
                 self.assertIn(f"{name}\n", (data / "moonraker.asvc").read_text())
                 conf = (data / "config/moonraker.conf").read_text()
                 self.assertIn(f"output_path: {data}/timelapse/\n", conf)
-                self.assertIn(f"frame_path: {data}/timelapse_frames/\n", conf)
+                self.assertIn(f"frame_path: {data}/timelapse_frames/\nweb_port: {port}\n", conf)
                 self.assertTrue((data / "config/timelapse.cfg").is_symlink())
         self.assertEqual("", self.git_status())
 
@@ -48,6 +48,7 @@ class Several(Home):
         self.install()
         conf = (self.first / "config/moonraker.conf").read_text()
         self.assertIn(f"[timelapse]\nframe_path: {self.first}/timelapse_frames/ # moonlapse\n", conf)
+        self.assertIn("\nweb_port: 7191 # moonlapse\n", conf)
         # The films that are there stay on its page.
         self.assertNotIn("output_path", conf)
         self.assertIn("Nothing to change", self.install())
