@@ -87,9 +87,10 @@ own_frames() { printf '%s/timelapse_frames/\n' "$DATA"; }
 
 # Where the page of this printer is served: at a port that none of the others has. That of printer_data is the usual one.
 own_port() {
-    local port=7191 used
-    used=$(grep -hoE '^web_port *[:=] *[0-9]+' "$OWNER_HOME"/printer*_data/config/*.conf "${PRINTERS[@]/%//config/moonraker.conf}" \
-        2>/dev/null | grep -oE '[0-9]+$' || true)
+    local port=7191 file used
+    used=$(for file in "$OWNER_HOME"/printer*_data/config/*.conf "${PRINTERS[@]/%//config/moonraker.conf}"; do
+        if [ -f "$file" ]; then option_of timelapse web_port "$file"; fi
+    done)
     while has_line "$port" <<<"$used"; do port=$((port + 1)); done
     printf '%s\n' "$port"
 }

@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use moonlapse::camera::CameraSpec;
 use moonlapse::clock::Clock;
-use moonlapse::conductor::filming::Viewpoint;
 use moonlapse::conductor::films::Films;
 use moonlapse::conductor::{Conductor, Event, Workshop};
 use moonlapse::config::Settings;
 use moonlapse::printer::Printer;
-use moonlapse::session::{Outcome, SessionId, SessionSummary, Store, View};
+use moonlapse::session::{Outcome, SessionId, SessionSummary, Store};
 use moonlapse_rig::camera::{Camera, CameraConfig, Fault, FrameTruth, Look, monotonic};
 use moonlapse_rig::machine::{Machine, TruePosition};
 use serde_json::{Value as Json, json};
@@ -86,13 +85,7 @@ impl Stage {
         let mut conductor = Conductor::new(workshop, settings);
         let [stream, snapshot] = [camera.stream_url(), camera.snapshot_url()].map(|url| url.parse().ok());
         let spec = CameraSpec::web("rig", stream, snapshot);
-        conductor.set_cameras(vec![Viewpoint {
-            spec,
-            uid: None,
-            view: View::default(),
-            leads: false,
-            delay_is_set: false,
-        }]);
+        conductor.set_cameras(vec![spec.into()]);
         let mut stage =
             Self { conductor, printer: Printer::default(), events, store, camera, head, started, _dir: dir };
         let status = json!({

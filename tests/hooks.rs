@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use moonlapse::camera::CameraSpec;
 use moonlapse::clock::Clock;
-use moonlapse::conductor::filming::Viewpoint;
 use moonlapse::conductor::films::Films;
 use moonlapse::conductor::{Conductor, Event, Order, Workshop};
 use moonlapse::config::Settings;
 use moonlapse::printer::Printer;
-use moonlapse::session::{Store, View};
+use moonlapse::session::Store;
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -52,13 +51,7 @@ impl Stage {
         };
         let mut conductor = Conductor::new(workshop, settings);
         let spec = CameraSpec::web("gone", None, Some("http://127.0.0.1:1/snapshot".parse().unwrap()));
-        conductor.set_cameras(vec![Viewpoint {
-            spec,
-            uid: None,
-            view: View::default(),
-            leads: false,
-            delay_is_set: false,
-        }]);
+        conductor.set_cameras(vec![spec.into()]);
         let mut stage = Self { conductor, printer: Printer::default(), events, clock, orders: Vec::new(), dir };
         let status = json!({
             "print_stats": {"state": "standby", "filename": "", "total_duration": 0.0},

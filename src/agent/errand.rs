@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures_util::future::OptionFuture;
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -88,13 +87,16 @@ impl Agent {
         let task = tokio::spawn(async move {
             // The agent is on its way out when nobody listens.
             let say = async |line| drop(events.send(Event::Say(line)).await);
-            if let Some(Err(problem)) = OptionFuture::from(light.as_ref().map(|light| light.switch(true))).await {
-                say(format!("Timelapse: the light was not switched on: {problem}")).await;
-            }
+            let switch = async |on: bool| {
+                let Some(light) = &light else { return };
+                if let Err(problem) = light.switch(on).await {
+                    let which = if on { "on" } else { "off" };
+                    say(format!("Timelapse: the light was not switched {which}: {problem}")).await;
+                }
+            };
+            switch(true).await;
             let line = running.await;
-            if let Some(Err(problem)) = OptionFuture::from(light.as_ref().map(|light| light.switch(false))).await {
-                say(format!("Timelapse: the light was not switched off: {problem}")).await;
-            }
+            switch(false).await;
             say(line).await;
         });
         self.errand = Some(Errand { marks, task: AbortOnDropHandle::new(task) });

@@ -43,6 +43,13 @@ pub struct Viewpoint {
     pub delay_is_set: bool,
 }
 
+impl From<CameraSpec> for Viewpoint {
+    /// One that Moonraker's list does not have, shown as it is.
+    fn from(spec: CameraSpec) -> Self {
+        Self { spec, uid: None, view: View::default(), leads: false, delay_is_set: false }
+    }
+}
+
 impl Viewpoint {
     /// Its reel of a track.
     #[must_use]

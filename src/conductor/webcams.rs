@@ -101,8 +101,7 @@ impl<'a> Chooser<'a> {
     }
 
     fn without_webcam(&self, name: &str, source: Source) -> Viewpoint {
-        let spec = CameraSpec { source, ..CameraSpec::web(name, None, None) };
-        Viewpoint { spec, uid: None, view: View::default(), leads: false, delay_is_set: false }
+        CameraSpec { source, ..CameraSpec::web(name, None, None) }.into()
     }
 
     fn more(&mut self) -> Vec<Viewpoint> {
@@ -130,8 +129,7 @@ impl<'a> Chooser<'a> {
     fn by_address(&mut self) -> Option<Viewpoint> {
         let settings = self.settings;
         let url = self.resolved(&settings.snapshoturl)?;
-        let spec = self.tuned(CameraSpec::web("snapshoturl", None, Some(url)), self.latency);
-        Some(Viewpoint { spec, uid: None, view: View::default(), leads: false, delay_is_set: false })
+        Some(self.tuned(CameraSpec::web("snapshoturl", None, Some(url)), self.latency).into())
     }
 
     fn viewpoint(&mut self, webcam: &Json) -> Viewpoint {

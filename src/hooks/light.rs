@@ -21,12 +21,21 @@ pub struct Light {
 }
 
 impl Light {
+    /// Whether there is one.
+    #[must_use]
+    pub fn is_set(settings: &Settings) -> bool {
+        [&settings.light_pin, &settings.light_power].iter().any(|name| !name.trim().is_empty())
+    }
+
     /// `None` when no light is set.
     #[must_use]
     pub fn of(settings: &Settings, link: &Link) -> Option<Self> {
-        let (pin, power) = (!settings.light_pin.trim().is_empty(), settings.light_power.trim().to_owned());
-        let settle = Duration::try_from_secs_f64(settings.light_settle).unwrap_or_default();
-        (pin || !power.is_empty()).then(|| Self { link: link.clone(), pin, power, settle })
+        Self::is_set(settings).then(|| Self {
+            link: link.clone(),
+            pin: !settings.light_pin.trim().is_empty(),
+            power: settings.light_power.trim().to_owned(),
+            settle: Duration::try_from_secs_f64(settings.light_settle).unwrap_or_default(),
+        })
     }
 
     /// Whether Klipper switches it.

@@ -3,7 +3,7 @@
 use crate::gcode::exclude_object::{ObjectId, Objects};
 use crate::stabilize::{Axis, Limits, Park, Point, Stabilization};
 
-use super::cost::CostModel;
+use super::cost::{Cost, CostModel};
 use super::edge::Edge;
 use super::options::{FrameMoves, Mode};
 use super::plan::{Missed, Plan, Reason, Snapshot, Span, Target, Totals, Window};
@@ -116,24 +116,23 @@ impl Aim<'_> {
         };
         let rise = |spot: &Spot| (spot.blocked & self.bit != 0).then_some(rise_to);
         let height = |spot: &Spot| rise(spot).map_or(0.0, |z| z - f64::from(spot.z));
-        let window = |spot: &Spot| {
+        let priced = |spot: &Spot| {
             let cost = whole.costs.of(spot, self.target(spot, whole), height(spot));
-            window(spot, cost.travel_mm, rise(spot), whole.objects)
+            (window(spot, cost.travel_mm, rise(spot), whole.objects), cost)
         };
-        let target = self.target(best, whole);
-        let cost = whole.costs.of(best, target, height(best));
-        let of_each = spots.iter().map(|spot| {
-            let seconds = whole.costs.of(spot, self.target(spot, whole), height(spot)).seconds;
-            (f64::from(spot.seconds), seconds)
-        });
+        let (windows, costs): (Vec<Window>, Vec<Cost>) = spots.iter().map(|spot| priced(spot)).unzip();
+        let fallback = fallback.map(priced);
+        let cost = costs.first().or(fallback.as_ref().map(|(_, cost)| cost)).copied().unwrap_or_default();
+        let of_each = windows.iter().zip(&costs).map(|(window, cost)| (window.seconds, cost.seconds));
         let likely_s = weighted_mean(of_each).unwrap_or(cost.seconds);
+        let target = self.target(best, whole);
         let park = Target {
             x: (self.stabilization.x != Axis::Disabled).then_some(target.x),
             y: (self.stabilization.y != Axis::Disabled).then_some(target.y),
         };
         Ok(Snapshot {
-            windows: spots.iter().map(|spot| window(spot)).collect(),
-            fallback: fallback.map(window),
+            windows,
+            fallback: fallback.map(|(window, _)| window),
             cost_s: cost.seconds,
             likely_s,
             cost,

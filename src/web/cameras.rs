@@ -90,8 +90,8 @@ pub(super) async fn list(State(app): State<SharedApp>) -> Answer<Json<Value>> {
     let cameras = setup.cameras.iter().enumerate();
     let cameras: Vec<Value> = cameras.map(|(index, camera)| row(&app, index, camera, timings.get(index))).collect();
     let settings = &setup.settings;
-    let configured = !settings.light_pin.is_empty() || !settings.light_power.is_empty();
-    let light = json!({"configured": configured, "pin": settings.light_pin, "power": settings.light_power});
+    let light =
+        json!({"configured": Light::is_set(settings), "pin": settings.light_pin, "power": settings.light_power});
     Ok(Json(json!({"revision": app.board.cameras_revision(), "cameras": cameras, "light": light})))
 }
 
@@ -216,7 +216,7 @@ pub(super) async fn kept(State(app): State<SharedApp>, Path(file): Path<String>)
 pub(super) async fn light(State(app): State<SharedApp>, Path(index): Path<String>) -> Answer<Json<Value>> {
     let (_, viewpoint) = camera(&app, &index)?;
     let setup = app.board.setup();
-    if setup.settings.light_pin.is_empty() && setup.settings.light_power.is_empty() {
+    if !Light::is_set(&setup.settings) {
         return Err(Problem::conflict(
             "There is no light: set light_pin or light_power in [timelapse] of moonraker.conf",
         ));
